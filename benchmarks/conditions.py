@@ -1,0 +1,70 @@
+"""Under which conditions a table was measured: what every benchmark prints first, and puts into its JSON."""
+
+import os
+import platform
+import shlex
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+
+from benchmarks.ceiling import Ceiling
+from compiler.target import Target
+from measure import describe_host
+
+OWN_LIBRARIES = ("tilewright", "llvmlite", "numpy", "xgboost")
+
+
+@dataclass(frozen=True, slots=True)
+class Conditions:
+    command: str
+    device: str
+    target: str
+    system: str
+    load: float
+    versions: dict[str, str]
+    ceilings: tuple[Ceiling, ...]
+
+    def lines(self) -> list[str]:
+        versions = ", ".join(f"{name} {text}" for name, text in self.versions.items())
+        return [
+            f"$ {self.command}",
+            f"device: {self.device}; {self.system}; load {self.load:.2f}",
+            f"target: {self.target}",
+            f"versions: {versions}",
+            *(
+                f"ceiling, {c.threads} thread{'s' * (c.threads > 1)}: {c.gflops:.1f} GFLOP/s, {c.gbytes:.1f} GB/s read"
+                for c in self.ceilings
+            ),
+        ]
+
+    def to_json(self) -> dict[str, object]:
+        return {
+            "command": self.command,
+            "device": self.device,
+            "target": self.target,
+            "system": self.system,
+            "load": self.load,
+            "versions": self.versions,
+            "ceilings": [{"threads": c.threads, "gflops": c.gflops, "gbytes": c.gbytes} for c in self.ceilings],
+        }
+
+
+def read_conditions(module: str, ceilings: Iterable[Ceiling], peers: dict[str, str] | None = None) -> Conditions:
+    """`module`: what was run, as in `python -m benchmarks.models`; `peers`: versions of the libraries compared with."""
+    return Conditions(
+        command=shlex.join(["python", "-m", module, *sys.argv[1:]]),
+        device=str(describe_host()),
+        target=str(Target.parse("host")),
+        system=f"{platform.system()} {platform.release()}, Python {platform.python_version()}",
+        load=os.getloadavg()[0],
+        versions={name: _version(name) for name in OWN_LIBRARIES} | (peers or {}),
+        ceilings=tuple(ceilings),
+    )
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "not installed"

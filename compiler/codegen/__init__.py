@@ -1,0 +1,5 @@
+"""Code generation: lowered loop nests -> machine code, one folder per kind of target. Next: `compiler/runtime` or the builder in `measure`."""
+
+from compiler.codegen.artifact import ARTIFACT_FORMAT, Artifact, Fact
+
+__all__ = ["ARTIFACT_FORMAT", "Artifact", "Fact"]

@@ -1,0 +1,142 @@
+"""One nesting level of the code being emitted: the builder at its open end, and what has been computed there already.
+
+A scope is a function's body, a loop's body or a guarded block. While an inner scope is emitted, the outer ones stay open at the point where
+the inner one was entered, which dominates it; so a value that depends on outer variables only is appended there, and is found there again.
+
+The instructions that unrolled bodies consist of are written as text right away: llvmlite's own take 30 us each, from creation to text (Zen 5),
+these 2 us, and a candidate has thousands. Everything else goes through the methods that `llvmlite.ir.IRBuilder` provides.
+"""
+
+from collections.abc import Callable, Hashable, Iterator
+
+from llvmlite import ir
+
+from compiler.codegen.llvm.llvm_types import I32, POINTER, lanes_of, vector_of
+
+
+class Instruction(ir.Value):  # type: ignore[misc]
+    """A finished instruction. home: the scope whose open end it was appended to; splat: the vector of copies of it, once made."""
+
+    __slots__ = ("_reference", "_text", "home", "splat", "type")
+
+    def __init__(self, kind: ir.Type, reference: str, text: str, home: "Scope") -> None:
+        self.type = kind
+        self.home = home
+        self.splat: ir.Value | None = None
+        self._reference = reference
+        self._text = text
+
+    def get_reference(self) -> str:
+        return self._reference
+
+    def __str__(self) -> str:
+        return self._text
+
+
+class Scope(ir.IRBuilder):  # type: ignore[misc]
+    """stored: the buffers that are written while a loop's body runs; is_loop: the body is known to run at least once."""
+
+    def __init__(self, block: ir.Block, depth: int, numbers: Iterator[int], is_loop: bool = False, stored: frozenset[str] = frozenset()) -> None:
+        super().__init__(block)
+        self.depth = depth
+        self.is_loop = is_loop
+        self.stored = stored
+        self.closed = False
+        self.hoisted_loads = 0
+        self.values: dict[Hashable, ir.Value] = {}
+        self.loads: dict[str, dict[Hashable, ir.Value]] = {}
+        self.accesses: dict[int, dict[int, object]] = {}
+        self._numbers = numbers
+
+    def once(self, key: Hashable, emit: Callable[[], ir.Value]) -> ir.Value:
+        """The value emitted here under `key` before, or `emit()`, whose instructions must go to this scope."""
+        found = self.values.get(key)
+        if found is None:
+            found = self.values[key] = emit()
+        return found
+
+    def instruction(self, kind: ir.Type, text: str) -> ir.Value:
+        reference = f"%t{next(self._numbers)}"
+        found = Instruction(kind, reference, f"{reference} = {text}", self)
+        self._insert(found)
+        return found
+
+    def statement(self, text: str) -> None:
+        """An instruction without a result."""
+        self._insert(Instruction(POINTER, "", text, self))
+
+    def offset(self, pointer: ir.Value, size_bytes: int) -> ir.Value:
+        if size_bytes == 0:
+            return pointer
+        return self.instruction(POINTER, f"getelementptr i8, ptr {pointer.get_reference()}, i64 {size_bytes}")
+
+    def advance(self, pointer: ir.Value, index: ir.Value, element_bytes: int) -> ir.Value:
+        kind = f"i{8 * element_bytes}"
+        return self.instruction(POINTER, f"getelementptr {kind}, ptr {pointer.get_reference()}, i64 {index.get_reference()}")
+
+    def load_value(self, kind: ir.Type, pointer: ir.Value, align: int) -> ir.Value:
+        return self.instruction(kind, f"load {kind}, ptr {pointer.get_reference()}, align {align}")
+
+    def store_value(self, value: ir.Value, pointer: ir.Value, align: int) -> None:
+        self.statement(f"store {value.type} {value.get_reference()}, ptr {pointer.get_reference()}, align {align}")
+
+    def intrinsic(self, function: ir.Function, kind: ir.Type, *arguments: ir.Value) -> ir.Value:
+        """A call of `function`, which returns `kind`."""
+        given = ", ".join([f"{argument.type} {argument.get_reference()}" for argument in arguments])
+        return self.instruction(kind, f"call {kind} {function.get_reference()}({given})")
+
+    def arithmetic(self, opcode: str, a: ir.Value, b: ir.Value) -> ir.Value:
+        """A binary instruction: fadd, fmul, add, and, ..."""
+        kind = a.type
+        return self.instruction(kind, f"{opcode} {kind} {a.get_reference()}, {b.get_reference()}")
+
+    def compare(self, predicate: str, a: ir.Value, b: ir.Value) -> ir.Value:
+        """predicate: `fcmp olt`, `icmp slt`, ..."""
+        kind = vector_of(ir.IntType(1), lanes_of(a.type))
+        return self.instruction(kind, f"{predicate} {a.type} {a.get_reference()}, {b.get_reference()}")
+
+    def choose(self, condition: ir.Value, then: ir.Value, otherwise: ir.Value) -> ir.Value:
+        given = ", ".join([f"{value.type} {value.get_reference()}" for value in (condition, then, otherwise)])
+        return self.instruction(then.type, f"select {given}")
+
+    def convert(self, opcode: str, value: ir.Value, kind: ir.Type) -> ir.Value:
+        """A conversion: sitofp, trunc, bitcast, ..."""
+        return value if value.type == kind else self.instruction(kind, f"{opcode} {value.type} {value.get_reference()} to {kind}")
+
+    def broadcast(self, value: ir.Value, lanes: int) -> ir.Value:
+        """`value` in every lane; a vector stays itself. The copies are made where the scalar is, so that loops outside its scope share them."""
+        if isinstance(value.type, ir.VectorType):
+            return value
+        kind = ir.VectorType(value.type, lanes)
+        if isinstance(value, ir.Constant):
+            return ir.FormattedConstant(kind, f"splat ({value.type} {value.get_reference()})")
+        if not isinstance(value, Instruction) or value.home.closed:
+            return self.once(("splat", value.get_reference(), lanes), lambda: self._splat(value, kind))
+        if value.splat is None or value.splat.type.count != lanes:
+            value.splat = value.home._splat(value, kind)
+        return value.splat
+
+    def _splat(self, value: ir.Value, kind: ir.Type) -> ir.Value:
+        first = self.instruction(kind, f"insertelement {kind} poison, {value.type} {value.get_reference()}, i64 0")
+        return self.shuffle(first, first, [0] * kind.count)
+
+    def shuffle(self, a: ir.Value, b: ir.Value, lanes: list[int]) -> ir.Value:
+        kind = ir.VectorType(a.type.element, len(lanes))
+        numbers = "zeroinitializer" if not any(lanes) else f"<{', '.join(f'{I32} {lane}' for lane in lanes)}>"
+        operands = f"{a.type} {a.get_reference()}, {b.type} {b.get_reference()}"
+        return self.instruction(kind, f"shufflevector {operands}, <{len(lanes)} x i32> {numbers}")
+
+    def lane(self, value: ir.Value, number: int) -> ir.Value:
+        """One lane of a vector; a scalar stays itself."""
+        if not isinstance(value.type, ir.VectorType):
+            return value
+        return self.instruction(value.type.element, f"extractelement {value.type} {value.get_reference()}, i64 {number}")
+
+    def assemble(self, lanes: list[ir.Value]) -> ir.Value:
+        """A vector of scalars."""
+        kind = ir.VectorType(lanes[0].type, len(lanes))
+        result = ir.FormattedConstant(kind, "poison")
+        for number, value in enumerate(lanes):
+            text = f"insertelement {kind} {result.get_reference()}, {value.type} {value.get_reference()}, i64 {number}"
+            result = self.instruction(kind, text)
+        return result

@@ -1,0 +1,121 @@
+"""The constants of a compiled model as one block of bytes, in the form in which its kernels read them.
+
+In: kernel calls with their artifacts, the graph's constants. Out: `WeightsLayout`, offsets per call and parameter; then the bytes, once the
+pack functions can run. Next: `compile_model.py`.
+"""
+
+import ctypes
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from compiler.codegen import Artifact
+from compiler.codegen.llvm import LoadedObjects
+from compiler.driver.loaded_kernel import call_kernel, param_bytes
+from compiler.graph import Group, Location, Storage
+from compiler.lower import Param, ParamRole
+from compiler.runtime import ThreadPool, align_up, aligned_copy, allocate_bytes
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class KernelUse:
+    """One kernel call and the code that it runs."""
+
+    group: Group
+    artifact: Artifact
+
+
+@dataclass(frozen=True, slots=True)
+class _Packing:
+    """One run of a pack function. sources: names of the graph's constants, by argument. offsets: of its results, by their index."""
+
+    artifact: Artifact
+    sources: tuple[str, ...]
+    offsets: Mapping[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class WeightsLayout:
+    """constant_offsets: of the constants that kernels read as they are, by position among the graph's. packed_offsets: per kernel call, by
+    the index of the packed parameter. Equal kernels on equal constants share them."""
+
+    size_bytes: int
+    constant_offsets: Mapping[int, int]
+    packed_offsets: tuple[Mapping[int, int], ...]
+    packings: tuple[_Packing, ...]
+
+
+def lay_out_weights(uses: Sequence[KernelUse], locations: Mapping[str, Location], constants: Mapping[str, Array]) -> WeightsLayout:
+    names = tuple(constants)
+    size = 0
+    constant_offsets: dict[int, int] = {}
+    packings: dict[tuple[str, tuple[str, ...]], _Packing] = {}
+    packed_offsets: list[Mapping[int, int]] = []
+    for use in uses:
+        for param in use.artifact.params:
+            location = locations[use.group.arguments[param.index]] if param.role is ParamRole.ARGUMENT else None
+            if location and location.storage is Storage.CONSTANT and location.index not in constant_offsets:
+                constant_offsets[location.index] = size
+                size += align_up(constants[names[location.index]].nbytes)
+        key = (use.artifact.symbol, _packed_sources(use))
+        if key not in packings:
+            offsets: dict[int, int] = {}
+            for param in use.artifact.params:
+                if param.role is ParamRole.PACKED:
+                    offsets[param.index] = size
+                    size += align_up(param_bytes(param))
+            packings[key] = _Packing(use.artifact, use.group.arguments, offsets)
+        packed_offsets.append(packings[key].offsets)
+    needed = tuple(packing for packing in packings.values() if packing.offsets)
+    return WeightsLayout(size, constant_offsets, tuple(packed_offsets), needed)
+
+
+def _packed_sources(use: KernelUse) -> tuple[str, ...]:
+    """The constants that the packed parameters are made from."""
+    arguments = (param for param in use.artifact.pack_params if param.role is ParamRole.ARGUMENT)
+    return tuple(use.group.arguments[param.index] for param in arguments)
+
+
+def fill_weights(
+    layout: WeightsLayout, locations: Mapping[str, Location], constants: Mapping[str, Array], code: LoadedObjects, pool: ThreadPool
+) -> NDArray[np.uint8]:
+    """Copies and packs the constants; `code` holds the pack functions."""
+    names = tuple(constants)
+    weights = allocate_bytes(layout.size_bytes)
+    for position, offset in layout.constant_offsets.items():
+        source = np.ascontiguousarray(constants[names[position]])
+        weights[offset : offset + source.nbytes] = source.reshape(-1).view(np.uint8)
+    for packing in layout.packings:
+        _pack(packing, weights, locations, constants, code, pool)
+    return weights
+
+
+def _pack(
+    packing: _Packing,
+    weights: NDArray[np.uint8],
+    locations: Mapping[str, Location],
+    constants: Mapping[str, Array],
+    code: LoadedObjects,
+    pool: ThreadPool,
+) -> None:
+    names = tuple(constants)
+    held: list[Array] = []  # copies and scratch that the pack function uses
+
+    def address(param: Param) -> int:
+        if param.role is ParamRole.PACKED:
+            return weights.ctypes.data + packing.offsets[param.index]
+        if param.role is ParamRole.WORKSPACE:
+            held.append(allocate_bytes(param_bytes(param)))
+            return held[-1].ctypes.data
+        location = locations[packing.sources[param.index]]
+        held.append(aligned_copy(constants[names[location.index]]))
+        return held[-1].ctypes.data + location.offset_bytes
+
+    params = packing.artifact.pack_params
+    addresses = (ctypes.c_void_p * len(params))(*(address(param) for param in params))
+    call_kernel(code.address(packing.artifact.pack_symbol), addresses, pool)

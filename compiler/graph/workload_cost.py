@@ -1,0 +1,47 @@
+"""What a workload costs at least: arithmetic and memory traffic, from its types alone.
+
+In: Workload. Out: numbers for rooflines, budgets and reports.
+"""
+
+from math import prod
+
+from compiler.tensor_type import TensorType
+from compiler.workload import GroupOp, Workload
+
+
+def _types(workload: Workload) -> tuple[list[list[TensorType]], list[TensorType]]:
+    """The input types of every operator, and its (first) output type."""
+    stages = workload.stages()
+    arguments = [argument.type for argument in workload.arguments]
+    outputs = [stages[name].type for name in workload.op_names[:-1]] + [workload.output_types[0]]
+    inputs = [[arguments[index] if source == "arg" else outputs[index] for source, index in op.inputs] for op in workload.ops]
+    return inputs, outputs
+
+
+def _op_flops(op: GroupOp, inputs: list[TensorType], output: TensorType) -> int:
+    """Twice the multiplications of a linear operator, without padding lanes; else one operation per element read or written."""
+    match op.op:
+        case "conv2d":
+            return 2 * output.shape[0] * output.shape[2] * output.shape[3] * inputs[1].element_count
+        case "conv2d_transpose":
+            data, weight = inputs
+            return 2 * data.element_count * prod(weight.shape[1:])
+        case "matmul":
+            a = inputs[0]
+            inner = a.shape[-2] if op.attributes["transpose_a"] and len(a.shape) > 1 else a.shape[-1]
+            return 2 * output.element_count * int(inner)
+        case "max_pool" | "average_pool":
+            return output.element_count * prod(map(int, op.attributes["kernel"]))
+        case _:
+            return max(output.element_count, *(kind.element_count for kind in inputs), 0)
+
+
+def workload_flops(workload: Workload) -> int:
+    """Arithmetic operations: 2 per multiply-add of convolutions and matmuls, 1 per element of everything else."""
+    inputs, outputs = _types(workload)
+    return sum(_op_flops(op, given, result) for op, given, result in zip(workload.ops, inputs, outputs, strict=True))
+
+
+def workload_bytes(workload: Workload) -> int:
+    """Bytes read and written if each argument and output moves once."""
+    return sum(argument.type.size_bytes for argument in workload.arguments) + sum(kind.size_bytes for kind in workload.output_types)

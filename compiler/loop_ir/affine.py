@@ -1,0 +1,205 @@
+"""Integer index arithmetic: linear forms, ranges, and the simplifier that every pass uses.
+
+A linear form is `constant + sum(coefficient * atom)`, where an atom is a variable or an expression that is not linear (a floordiv, a mod,
+a load). Ranges map variable names to inclusive (low, high).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from compiler.te import COMPARISONS, Binary, Const, Expr, Select, Var, binary, children, with_children
+from compiler.te.expr import BinaryOp
+from compiler.tensor_type import BOOL, INT64
+
+Range = tuple[int, int]
+Ranges = Mapping[str, Range]
+
+
+@dataclass(frozen=True, slots=True)
+class Linear:
+    """terms: (atom, coefficient) in the order of first occurrence, no zero coefficients."""
+
+    terms: tuple[tuple[Expr, int], ...]
+    constant: int
+
+    def plus(self, other: "Linear", factor: int = 1) -> "Linear":
+        terms = dict(self.terms)
+        for atom, coefficient in other.terms:
+            terms[atom] = terms.get(atom, 0) + factor * coefficient
+        return Linear(tuple((atom, k) for atom, k in terms.items() if k), self.constant + factor * other.constant)
+
+    def times(self, factor: int) -> "Linear":
+        if factor == 0:
+            return Linear((), 0)
+        return Linear(tuple((atom, k * factor) for atom, k in self.terms), self.constant * factor)
+
+    def expr(self) -> Expr:
+        result: Expr | None = None
+        for atom, coefficient in self.terms:
+            if coefficient < 0 and result is not None:
+                result = binary("sub", result, binary("mul", atom, -coefficient))
+            else:
+                term = binary("mul", atom, coefficient)
+                result = term if result is None else binary("add", result, term)
+        if result is None:
+            return Const(self.constant, INT64)
+        return binary("sub", result, -self.constant) if self.constant < 0 else binary("add", result, self.constant)
+
+
+def linear(expr: Expr) -> Linear:
+    """The linear form of an integer expression; never fails, since anything can be an atom."""
+    match expr:
+        case Const(value):
+            return Linear((), int(value))
+        case Binary("add", a, b):
+            return linear(a).plus(linear(b))
+        case Binary("sub", a, b):
+            return linear(a).plus(linear(b), -1)
+        case Binary("mul", a, b):
+            x, y = linear(a), linear(b)
+            if not y.terms:
+                return x.times(y.constant)
+            if not x.terms:
+                return y.times(x.constant)
+    return Linear(((expr, 1),), 0)
+
+
+def bounds(expr: Expr, ranges: Ranges) -> Range | None:
+    """Inclusive bounds of an integer expression, or None where it is unbounded (a load, an unknown variable)."""
+    match expr:
+        case Const(value):
+            return int(value), int(value)
+        case Var(name):
+            return ranges.get(name)
+        case Binary("floordiv", a, Const(divisor)):
+            inner = bounds(a, ranges)
+            return None if inner is None else (inner[0] // int(divisor), inner[1] // int(divisor))
+        case Binary("mod", a, Const(divisor)):
+            inner = bounds(a, ranges)
+            if inner is not None and inner[0] // int(divisor) == inner[1] // int(divisor):
+                return inner[0] % int(divisor), inner[1] % int(divisor)
+            return 0, int(divisor) - 1
+        case Binary("min", a, b):
+            x, y = bounds(a, ranges), bounds(b, ranges)
+            return None if x is None or y is None else (min(x[0], y[0]), min(x[1], y[1]))
+        case Binary("max", a, b):
+            x, y = bounds(a, ranges), bounds(b, ranges)
+            return None if x is None or y is None else (max(x[0], y[0]), max(x[1], y[1]))
+        case Binary("add" | "sub" | "mul", _, _):
+            form = linear(expr)
+            return None if len(form.terms) == 1 and form.terms[0][0] == expr else linear_bounds(form, ranges)
+        case Select(_, then, otherwise):
+            x, y = bounds(then, ranges), bounds(otherwise, ranges)
+            return None if x is None or y is None else (min(x[0], y[0]), max(x[1], y[1]))
+    return None
+
+
+def linear_bounds(form: Linear, ranges: Ranges) -> Range | None:
+    low = high = form.constant
+    for atom, coefficient in form.terms:
+        inner = bounds(atom, ranges)
+        if inner is None:
+            return None
+        first, second = coefficient * inner[0], coefficient * inner[1]
+        low, high = low + min(first, second), high + max(first, second)
+    return low, high
+
+
+def _merge_quotients(form: Linear) -> Linear:
+    """`k*c*(x // c) + k*(x % c)` -> `k*x`, until nothing changes."""
+    terms = dict(form.terms)
+    for atom, k in form.terms:
+        match atom:
+            case Binary("mod", x, Const(c)):
+                quotient = _divide(linear(x), int(c), {}).expr()
+                if terms.get(quotient) == k * int(c) and quotient != Const(0):
+                    del terms[atom], terms[quotient]
+                    rest = Linear(tuple(terms.items()), form.constant)
+                    return _merge_quotients(rest.plus(linear(x), k))
+    return form
+
+
+def _divide(form: Linear, divisor: int, ranges: Ranges) -> Linear:
+    whole = Linear(tuple((atom, k // divisor) for atom, k in form.terms if k % divisor == 0), form.constant // divisor)
+    rest = Linear(tuple((atom, k) for atom, k in form.terms if k % divisor), form.constant % divisor)
+    limits = linear_bounds(rest, ranges)
+    if limits is not None and limits[0] // divisor == limits[1] // divisor:
+        return whole.plus(Linear((), limits[0] // divisor))
+    numerator = rest.expr()
+    match numerator:
+        case Binary("floordiv", inner, Const(c)):
+            return whole.plus(_divide(linear(inner), int(c) * divisor, ranges))
+    return whole.plus(Linear(((Binary("floordiv", numerator, Const(divisor)), 1),), 0))
+
+
+def _modulo(form: Linear, divisor: int, ranges: Ranges) -> Linear:
+    rest = Linear(tuple((atom, k % divisor) for atom, k in form.terms if k % divisor), form.constant % divisor)
+    keep = Linear(tuple((atom, k) for atom, k in form.terms if k % divisor), form.constant % divisor)
+    for candidate in (keep, rest):
+        limits = linear_bounds(candidate, ranges)
+        if limits is not None and limits[0] // divisor == limits[1] // divisor:
+            return candidate.plus(Linear((), -(limits[0] // divisor) * divisor))
+    return Linear(((Binary("mod", rest.expr(), Const(divisor)), 1),), 0)
+
+
+def _simplify_comparison(op: BinaryOp, a: Expr, b: Expr, ranges: Ranges) -> Expr:
+    """A comparison of integers as a constant, or as `terms < constant`, `constant < atom`, `terms == constant`, `terms != constant`."""
+    if op in ("gt", "ge"):
+        a, b = b, a
+    form = _merge_quotients(linear(a).plus(linear(b), -1))
+    if op in ("le", "ge"):
+        form = form.plus(Linear((), -1))
+    limits = linear_bounds(form, ranges)
+    left = Linear(form.terms, 0)
+    if op in ("eq", "ne"):
+        if limits is not None and (limits[0] > 0 or limits[1] < 0 or limits == (0, 0)):
+            return Const((limits == (0, 0)) == (op == "eq"), BOOL)
+        return Binary(op, left.expr(), Const(-form.constant))
+    if limits is not None and (limits[1] < 0 or limits[0] >= 0):
+        return Const(limits[1] < 0, BOOL)
+    if len(form.terms) == 1:
+        atom, k = form.terms[0]
+        if k > 0:
+            return Binary("lt", atom, Const(-(form.constant // k)))
+        return Binary("lt", Const(form.constant // -k), atom)
+    return Binary("lt", left.expr(), Const(-form.constant))
+
+
+def _simplify_integer(expr: Expr, ranges: Ranges) -> Expr:
+    match expr:
+        case Binary("add" | "sub" | "mul", _, _):
+            return _merge_quotients(linear(expr)).expr()
+        case Binary("floordiv", a, Const(divisor)):
+            return _merge_quotients(_divide(linear(a), int(divisor), ranges)).expr()
+        case Binary("mod", a, Const(divisor)):
+            return _merge_quotients(_modulo(linear(a), int(divisor), ranges)).expr()
+        case Binary("min" | "max" as op, a, b):
+            limits = linear_bounds(linear(a).plus(linear(b), -1), ranges)
+            if limits is not None and limits[1] <= 0:
+                return a if op == "min" else b
+            if limits is not None and limits[0] >= 0:
+                return b if op == "min" else a
+    return expr
+
+
+def simplify(expr: Expr, ranges: Ranges) -> Expr:
+    """An equal expression for all values of the variables within `ranges`; index arithmetic comes out linear."""
+    old = children(expr)
+    if not old:
+        match expr:
+            case Var(name) if name in ranges and ranges[name][0] == ranges[name][1]:
+                return Const(ranges[name][0], INT64)
+        return expr
+    if isinstance(expr, Select):
+        condition = simplify(expr.condition, ranges)
+        if isinstance(condition, Const):
+            return simplify(expr.then if condition.value else expr.otherwise, ranges)
+    new = tuple(simplify(child, ranges) for child in old)
+    if any(a is not b for a, b in zip(old, new, strict=True)):
+        expr = with_children(expr, new)
+    if isinstance(expr, Binary):
+        if expr.a.dtype == INT64 and expr.op in COMPARISONS:
+            return _simplify_comparison(expr.op, expr.a, expr.b, ranges)
+        if expr.dtype == INT64:
+            return _simplify_integer(expr, ranges)
+    return expr

@@ -1,0 +1,53 @@
+"""Workload + schedule -> two functions that code generation can take as they are. Next: `compiler/codegen`."""
+
+from math import prod
+
+from compiler.errors import ScheduleError
+from compiler.loop_ir import Allocate, LoopFunc, simplify_func, verify, walk_statements
+from compiler.lower.flatten_buffers import flatten_buffers
+from compiler.lower.lowered import LoweredKernel
+from compiler.lower.peel_tails import peel_tails
+from compiler.lower.place_reduction_init import place_reduction_init
+from compiler.lower.separate_constants import separate_constants
+from compiler.schedule import Schedule
+from compiler.target import Target
+from compiler.workload import Workload
+
+MAX_LOCAL_BYTES = 512 * 1024  # scratch stands on the stack of a thread, which is 8 MiB on Linux
+MAX_REGISTER_ELEMENTS = 8192
+
+
+def lower(workload: Workload, schedule: Schedule, target: Target) -> LoweredKernel:
+    """Apply `schedule` to the workload's naive loop nest and lower it; raises `ScheduleError` where that is not possible on `target`."""
+    func = lower_func(schedule.apply(workload.naive()))
+    _check_sizes(func, target)
+    constants = [name for name, argument in zip(workload.argument_names, workload.arguments, strict=True) if argument.constant]
+    lowered = separate_constants(func, len(workload.arguments), constants)
+    verify(lowered.main, lowered=True)
+    if lowered.pack is not None:
+        verify(lowered.pack, lowered=True)
+    return lowered
+
+
+def lower_func(func: LoopFunc) -> LoopFunc:
+    """The passes over one function, in order."""
+    func = place_reduction_init(func)
+    func = simplify_func(func)
+    func = simplify_func(peel_tails(func))
+    return flatten_buffers(func)
+
+
+def _check_sizes(func: LoopFunc, target: Target) -> None:
+    local = 0
+    for stmt in walk_statements(func.body):
+        if not isinstance(stmt, Allocate):
+            continue
+        buffer = stmt.buffer
+        if buffer.scope == "local":
+            local += prod(buffer.shape) * buffer.dtype.itemsize
+        if buffer.scope == "register" and prod(buffer.shape) > MAX_REGISTER_ELEMENTS:
+            raise ScheduleError(
+                f"register buffer {buffer.name!r} of {prod(buffer.shape)} elements: {target.vector_registers} registers exist"
+            )
+    if local > MAX_LOCAL_BYTES:
+        raise ScheduleError(f"scratch of {local} bytes: at most {MAX_LOCAL_BYTES} are allowed")

@@ -1,0 +1,70 @@
+"""Split a function in two: what depends on constant arguments only runs once, when the model is compiled."""
+
+from collections.abc import Collection
+
+from compiler.loop_ir import Allocate, LoopFunc, Seq, Stmt, Store, expressions, seq, walk_statements
+from compiler.lower.lowered import LoweredKernel, Param, ParamRole
+from compiler.te import Buffer, Load, walk
+
+
+def separate_constants(func: LoopFunc, arguments: int, constants: Collection[str]) -> LoweredKernel:
+    """`func`'s first `arguments` params are arguments, the others outputs; `constants` names the constant arguments.
+
+    Allocations at the root become parameters: packed constants, or workspace.
+    """
+    inputs, outputs = func.params[:arguments], func.params[arguments:]
+    buffers: dict[str, Buffer] = {}
+    body = func.body
+    while isinstance(body, Allocate):
+        buffers[body.buffer.name] = body.buffer
+        body = body.body
+    stages = body.stmts if isinstance(body, Seq) else (body,)
+    known = set(constants)
+    packing: list[Stmt] = []
+    running: list[Stmt] = []
+    output_names = {buffer.name for buffer in outputs}
+    for stage in stages:
+        targets = _stored(stage)
+        if known and _loaded(stage) <= known | targets and not targets & output_names and targets <= set(buffers):
+            packing.append(stage)
+            known |= targets
+        else:
+            running.append(stage)
+    made = {name for stage in packing for name in _stored(stage)}
+    read = {name for stage in running for name in _loaded(stage)}
+    packed = [buffers[name] for name in buffers if name in made & read]
+    used = read | {name for stage in running for name in _stored(stage)}
+    workspace = [buffer for name, buffer in buffers.items() if name in used and name not in made]
+    params = (
+        *(Param(buffer, ParamRole.ARGUMENT, position) for position, buffer in enumerate(inputs) if buffer.name in used),
+        *(Param(buffer, ParamRole.PACKED, position) for position, buffer in enumerate(packed)),
+        *(Param(buffer, ParamRole.OUTPUT, position) for position, buffer in enumerate(outputs)),
+        *(Param(buffer, ParamRole.WORKSPACE, position) for position, buffer in enumerate(workspace)),
+    )
+    main = LoopFunc(func.name, tuple(param.buffer for param in params), seq(*running))
+    if not packed:
+        return LoweredKernel(main, params)
+    sources = {name for stage in packing for name in _loaded(stage)}
+    scratch = [buffers[name] for name in buffers if name in made and name not in read]
+    pack_params = (
+        *(Param(buffer, ParamRole.ARGUMENT, position) for position, buffer in enumerate(inputs) if buffer.name in sources),
+        *(Param(buffer, ParamRole.PACKED, position) for position, buffer in enumerate(packed)),
+        *(Param(buffer, ParamRole.WORKSPACE, position) for position, buffer in enumerate(scratch)),
+    )
+    pack = LoopFunc(f"{func.name}_pack", tuple(param.buffer for param in pack_params), seq(*packing))
+    return LoweredKernel(main, params, pack, pack_params)
+
+
+def _local(stmt: Stmt) -> set[str]:
+    return {sub.buffer.name for sub in walk_statements(stmt) if isinstance(sub, Allocate)}
+
+
+def _stored(stmt: Stmt) -> set[str]:
+    return {sub.buffer.name for sub in walk_statements(stmt) if isinstance(sub, Store)} - _local(stmt)
+
+
+def _loaded(stmt: Stmt) -> set[str]:
+    found = {
+        node.buffer.name for sub in walk_statements(stmt) for expr in expressions(sub) for node in walk(expr) if isinstance(node, Load)
+    }
+    return found - _local(stmt)

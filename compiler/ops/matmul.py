@@ -1,0 +1,76 @@
+"""matmul: numpy's matrix product over broadcast batch axes.
+
+Attributes: transpose_a, transpose_b: whether the last two axes of that input are swapped before the product. Inputs of one axis are a row
+(left) or a column (right), whose axis the result lacks; they are never transposed.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from compiler.ops.operator import Array, Attributes, FusionKind, Operator, register_operator
+from compiler.ops.precision import in_float64
+from compiler.ops.type_rules import require, require_count, require_kind, require_same_dtype
+from compiler.te import Expr, Tensor, compute, reduce_axis, sum_over
+from compiler.tensor_type import TensorType
+
+
+def _matrices(inputs: Sequence[TensorType], attributes: Attributes) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Shapes of both inputs as (..., M, K) and (..., K, N)."""
+    a, b = (inputs[0].shape, inputs[1].shape)
+    left = (1, *a) if len(a) == 1 else (*a[:-2], a[-1], a[-2]) if attributes["transpose_a"] else a
+    right = (*b, 1) if len(b) == 1 else (*b[:-2], b[-1], b[-2]) if attributes["transpose_b"] else b
+    return left, right
+
+
+def _infer(inputs: Sequence[TensorType], attributes: Attributes) -> tuple[TensorType, ...]:
+    require_count("matmul", inputs, 2)
+    require_kind("matmul", inputs, "fiu")
+    require_same_dtype("matmul", inputs)
+    require(all(each.shape for each in inputs), "matmul", "the inputs have at least one axis", inputs)
+    left, right = _matrices(inputs, attributes)
+    require(left[-1] == right[-2], "matmul", f"the inner extents are equal ({left[-1]} and {right[-2]})", inputs)
+    try:
+        batch = np.broadcast_shapes(left[:-2], right[:-2])
+    except ValueError:
+        batch = None
+    require(batch is not None, "matmul", "the batch axes broadcast together", inputs)
+    rows = () if len(inputs[0].shape) == 1 else (left[-2],)
+    columns = () if len(inputs[1].shape) == 1 else (right[-1],)
+    return (TensorType((*(batch or ()), *rows, *columns), inputs[0].dtype),)
+
+
+def _compute(name: str, inputs: Sequence[Tensor], attributes: Attributes) -> tuple[Tensor, ...]:
+    a, b = inputs
+    out = _infer([a.type, b.type], attributes)[0].shape
+    has_rows, has_columns = len(a.shape) > 1, len(b.shape) > 1
+    batch_rank = len(out) - has_rows - has_columns
+    k = reduce_axis(_matrices([a.type, b.type], attributes)[0][-1], "k")
+
+    def batch_of(tensor: Tensor, batch: tuple[Expr, ...]) -> tuple[Expr | int, ...]:
+        own = tensor.shape[:-2]
+        return tuple(0 if extent == 1 else index for extent, index in zip(own, batch[len(batch) - len(own) :], strict=True))
+
+    def element(tensor: Tensor, batch: tuple[Expr, ...], outer: Expr | None, transposed: bool) -> Expr:
+        """Of the left input, whose inner axis is the last; the right one is the same with `transposed` negated."""
+        if outer is None:
+            return tensor[k]
+        return tensor[(*batch_of(tensor, batch), k, outer) if transposed else (*batch_of(tensor, batch), outer, k)]
+
+    def value(*indices: Expr) -> Expr:
+        batch = indices[:batch_rank]
+        left = element(a, batch, indices[batch_rank] if has_rows else None, attributes["transpose_a"])
+        return sum_over(left * element(b, batch, indices[-1] if has_columns else None, not attributes["transpose_b"]), k)
+
+    names = (*(f"b{axis}" for axis in range(batch_rank)), *("m",) * has_rows, *("n",) * has_columns)
+    return (compute(out, value, name, names),)
+
+
+def _reference(arrays: Sequence[Array], attributes: Attributes) -> Array:
+    a, b = arrays
+    a = a.swapaxes(-1, -2) if attributes["transpose_a"] and a.ndim > 1 else a
+    b = b.swapaxes(-1, -2) if attributes["transpose_b"] and b.ndim > 1 else b
+    return np.asarray(np.matmul(a, b))
+
+
+MATMUL = register_operator(Operator("matmul", FusionKind.ANCHOR, _infer, _compute, in_float64(_reference)))

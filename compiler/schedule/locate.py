@@ -1,0 +1,124 @@
+"""Find and replace loops and stages by name; what every step is written with.
+
+A stage is the statement that fills one buffer: the outermost statement that holds all its stores and none of another buffer's.
+"""
+
+from collections.abc import Callable, Iterator
+
+from compiler.errors import ScheduleError
+from compiler.loop_ir import Allocate, For, IfThen, LoopFunc, Range, Seq, Stmt, Store, Update, expressions, seq, walk_statements
+from compiler.te import Buffer, Expr, Load, rewrite, walk
+
+
+def loop_names(stmt: Stmt) -> list[str]:
+    return [sub.name for sub in walk_statements(stmt) if isinstance(sub, For)]
+
+
+def loop_ranges(stmt: Stmt) -> dict[str, Range]:
+    """Inclusive range of every loop in `stmt`."""
+    return {sub.name: (sub.start, sub.start + sub.extent - 1) for sub in walk_statements(stmt) if isinstance(sub, For)}
+
+
+def find_loop(func: LoopFunc, name: str) -> For:
+    found = [sub for sub in walk_statements(func.body) if isinstance(sub, For) and sub.name == name]
+    if len(found) != 1:
+        raise ScheduleError(f"no loop {name!r}; the loops are {', '.join(loop_names(func.body))}")
+    return found[0]
+
+
+def replace(stmt: Stmt, old: Stmt, new: Stmt) -> Stmt:
+    """`stmt` with the one node `old` (by identity) exchanged for `new`."""
+    if stmt is old:
+        return new
+    match stmt:
+        case For(name, extent, body, kind, reduce, start):
+            inner = replace(body, old, new)
+            return stmt if inner is body else For(name, extent, inner, kind, reduce, start)
+        case IfThen(condition, body):
+            inner = replace(body, old, new)
+            return stmt if inner is body else IfThen(condition, inner)
+        case Allocate(buffer, body):
+            inner = replace(body, old, new)
+            return stmt if inner is body else Allocate(buffer, inner)
+        case Seq(stmts):
+            inner_stmts = tuple(replace(sub, old, new) for sub in stmts)
+            return stmt if all(a is b for a, b in zip(inner_stmts, stmts, strict=True)) else seq(*inner_stmts)
+        case Store() | Update():
+            return stmt
+
+
+def rewrite_loop(func: LoopFunc, name: str, rule: Callable[[For], Stmt]) -> LoopFunc:
+    loop = find_loop(func, name)
+    return LoopFunc(func.name, func.params, replace(func.body, loop, rule(loop)))
+
+
+def path_to(stmt: Stmt, target: Stmt) -> tuple[Stmt, ...] | None:
+    """The statements from `stmt` down to `target` (by identity), both included."""
+    if stmt is target:
+        return (stmt,)
+    match stmt:
+        case For() | IfThen() | Allocate():
+            inner = path_to(stmt.body, target)
+            return None if inner is None else (stmt, *inner)
+        case Seq(stmts):
+            for sub in stmts:
+                inner = path_to(sub, target)
+                if inner is not None:
+                    return (stmt, *inner)
+    return None
+
+
+def written(stmt: Stmt) -> set[str]:
+    """Names of the buffers that `stmt` writes."""
+    return {sub.buffer.name for sub in walk_statements(stmt) if isinstance(sub, Store | Update)}
+
+
+def loads(stmt: Stmt) -> Iterator[Load]:
+    for sub in walk_statements(stmt):
+        for expr in expressions(sub):
+            for node in walk(expr):
+                if isinstance(node, Load):
+                    yield node
+
+
+def find_stage(stmt: Stmt, name: str) -> Stmt:
+    """The stage that fills the buffer `name`."""
+    if name not in written(stmt):
+        raise ScheduleError(f"no stage {name!r}; the stages are {', '.join(sorted(written(stmt)))}")
+    while True:
+        match stmt:
+            case Allocate(_, body):
+                stmt = body
+            case Seq(stmts):
+                inside = [sub for sub in stmts if name in written(sub)]
+                if len(inside) != 1:
+                    raise ScheduleError(f"stage {name!r} is filled in {len(inside)} places")
+                stmt = inside[0]
+            case For() | IfThen() if written(stmt) != {name}:
+                stmt = stmt.body
+            case _:
+                return stmt
+
+
+def find_buffer(func: LoopFunc, name: str) -> Buffer:
+    """The buffer `name`: a parameter or an allocation."""
+    for param in func.params:
+        if param.name == name:
+            return param
+    for sub in walk_statements(func.body):
+        if isinstance(sub, Allocate) and sub.buffer.name == name:
+            return sub.buffer
+    raise ScheduleError(f"no buffer {name!r}")
+
+
+def remove_allocation(stmt: Stmt, name: str) -> Stmt:
+    """`stmt` without the `Allocate` of the buffer `name`; its body stays."""
+    for sub in walk_statements(stmt):
+        if isinstance(sub, Allocate) and sub.buffer.name == name:
+            return replace(stmt, sub, sub.body)
+    raise ScheduleError(f"{name!r} is a parameter: it cannot be moved")
+
+
+def map_loads(expr: Expr, name: str, rule: Callable[[Load], Expr]) -> Expr:
+    """Rewrite the loads of one buffer, innermost first."""
+    return rewrite(expr, lambda node: rule(node) if isinstance(node, Load) and node.buffer.name == name else None)

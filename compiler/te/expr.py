@@ -1,0 +1,352 @@
+"""Scalar expressions, shared by tensor expressions and the loop IR.
+
+    Expr = Const(value, dtype)                    a number or a truth value
+         | Var(name, dtype)                       a loop variable (int64)
+         | Binary(op, a, b)                       see BINARY_OPS; comparisons and and/or give bool
+         | Call(function, args)                   see FUNCTIONS; the dtype is the first argument's
+         | Select(condition, then, otherwise)     both arms may be evaluated: loads in them must be in bounds or guarded by the condition
+         | Cast(dtype, value)
+         | Load(buffer, indices)
+         | Reduce(combiner, value, axes)          only at the root of a `compute` body
+
+All nodes are immutable and compare by structure. `floordiv` and `mod` round towards minus infinity on integers; their divisor is a
+positive constant wherever they appear in an index.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, get_args
+
+import numpy as np
+
+from compiler.tensor_type import BOOL, FLOAT32, INT64
+
+BinaryOp = Literal["add", "sub", "mul", "div", "floordiv", "mod", "min", "max", "pow", "lt", "le", "gt", "ge", "eq", "ne", "and", "or"]
+Combiner = Literal["sum", "prod", "max", "min"]
+
+BINARY_OPS = frozenset(get_args(BinaryOp))
+COMPARISONS = frozenset({"lt", "le", "gt", "ge", "eq", "ne", "and", "or"})
+FUNCTIONS = frozenset(
+    {"exp", "log", "sqrt", "tanh", "erf", "sigmoid", "abs", "neg", "floor", "ceil", "round", "sign", "not", "sin", "cos", "tan"}
+    | {"asin", "acos", "atan", "sinh", "cosh", "asinh", "acosh", "atanh", "isnan", "isinf"}
+)
+
+
+class _Operators:
+    """Python operators on expressions; plain numbers become constants of the other side's dtype."""
+
+    __slots__ = ()
+
+    def __add__(self, other: "Operand") -> "Expr":
+        return binary("add", self, other)
+
+    def __radd__(self, other: "Operand") -> "Expr":
+        return binary("add", other, self)
+
+    def __sub__(self, other: "Operand") -> "Expr":
+        return binary("sub", self, other)
+
+    def __rsub__(self, other: "Operand") -> "Expr":
+        return binary("sub", other, self)
+
+    def __mul__(self, other: "Operand") -> "Expr":
+        return binary("mul", self, other)
+
+    def __rmul__(self, other: "Operand") -> "Expr":
+        return binary("mul", other, self)
+
+    def __truediv__(self, other: "Operand") -> "Expr":
+        return binary("div", self, other)
+
+    def __rtruediv__(self, other: "Operand") -> "Expr":
+        return binary("div", other, self)
+
+    def __floordiv__(self, other: "Operand") -> "Expr":
+        return binary("floordiv", self, other)
+
+    def __mod__(self, other: "Operand") -> "Expr":
+        return binary("mod", self, other)
+
+    def __neg__(self) -> "Expr":
+        return binary("sub", 0, self)
+
+    def __lt__(self, other: "Operand") -> "Expr":
+        return binary("lt", self, other)
+
+    def __le__(self, other: "Operand") -> "Expr":
+        return binary("le", self, other)
+
+    def __gt__(self, other: "Operand") -> "Expr":
+        return binary("gt", self, other)
+
+    def __ge__(self, other: "Operand") -> "Expr":
+        return binary("ge", self, other)
+
+
+@dataclass(frozen=True, slots=True)
+class Const(_Operators):
+    value: bool | int | float
+    dtype: np.dtype[Any] = INT64
+
+
+@dataclass(frozen=True, slots=True)
+class Var(_Operators):
+    name: str
+    dtype: np.dtype[Any] = INT64
+
+
+@dataclass(frozen=True, slots=True)
+class Binary(_Operators):
+    op: BinaryOp
+    a: "Expr"
+    b: "Expr"
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        return BOOL if self.op in COMPARISONS else self.a.dtype
+
+
+@dataclass(frozen=True, slots=True)
+class Call(_Operators):
+    function: str
+    args: tuple["Expr", ...]
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        return BOOL if self.function in ("isnan", "isinf", "not") else self.args[0].dtype
+
+
+@dataclass(frozen=True, slots=True)
+class Select(_Operators):
+    condition: "Expr"
+    then: "Expr"
+    otherwise: "Expr"
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        return self.then.dtype
+
+
+@dataclass(frozen=True, slots=True)
+class Cast(_Operators):
+    dtype: np.dtype[Any]
+    value: "Expr"
+
+
+@dataclass(frozen=True, slots=True)
+class Buffer:
+    """Named storage, unique by name within a function.
+
+    Scope: "global" (a parameter or the workspace; visible to every thread), "local" (scratch of one thread) or "register" (a few
+    vectors whose indices are constants once unrolled; code generation keeps them in registers). GPU targets add theirs here.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any] = FLOAT32
+    scope: str = "global"
+
+
+@dataclass(frozen=True, slots=True)
+class Load(_Operators):
+    buffer: Buffer
+    indices: tuple["Expr", ...]
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        return self.buffer.dtype
+
+
+@dataclass(frozen=True, slots=True)
+class Axis:
+    """One axis of a `compute`: its variable's name and its extent; the range is [0, extent)."""
+
+    name: str
+    extent: int
+
+    @property
+    def var(self) -> Var:
+        return Var(self.name)
+
+
+@dataclass(frozen=True, slots=True)
+class Reduce(_Operators):
+    combiner: Combiner
+    value: "Expr"
+    axes: tuple[Axis, ...] = field(default=())
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        return self.value.dtype
+
+
+Expr = Const | Var | Binary | Call | Select | Cast | Load | Reduce
+Operand = Any  # an Expr, or a Python number
+
+
+def as_expr(operand: Operand, dtype: np.dtype[Any]) -> Expr:
+    """`operand` itself, or a constant of `dtype` for a Python or numpy number."""
+    if isinstance(operand, bool | np.bool_):
+        return Const(bool(operand), BOOL)
+    if isinstance(operand, int | float | np.integer | np.floating):
+        return Const(float(operand) if dtype.kind == "f" else bool(operand) if dtype.kind == "b" else int(operand), dtype)
+    if isinstance(operand, Axis):
+        return operand.var
+    expr: Expr = operand
+    return expr
+
+
+def _fold(op: str, x: Any, y: Any) -> Any:
+    return {
+        "add": lambda: x + y,
+        "sub": lambda: x - y,
+        "mul": lambda: x * y,
+        "floordiv": lambda: x // y,
+        "mod": lambda: x % y,
+        "min": lambda: min(x, y),
+        "max": lambda: max(x, y),
+        "lt": lambda: x < y,
+        "le": lambda: x <= y,
+        "gt": lambda: x > y,
+        "ge": lambda: x >= y,
+        "eq": lambda: x == y,
+        "ne": lambda: x != y,
+        "and": lambda: x and y,
+        "or": lambda: x or y,
+    }[op]()
+
+
+def binary(op: BinaryOp, a: Operand, b: Operand) -> Expr:
+    """`a op b`; integer and truth constants are folded, and neutral elements of index arithmetic are dropped."""
+    dtype = a.dtype if hasattr(a, "dtype") and not isinstance(a, np.generic) else getattr(b, "dtype", INT64)
+    x, y = as_expr(a, dtype), as_expr(b, dtype)
+    if x.dtype.kind == "f":
+        return Binary(op, x, y)
+    if isinstance(x, Const) and isinstance(y, Const) and not (op in ("div", "pow") or (op in ("floordiv", "mod") and y.value == 0)):
+        value = _fold(op, x.value, y.value)
+        return Const(bool(value), BOOL) if op in COMPARISONS else Const(value, x.dtype)
+    if isinstance(y, Const):
+        if (y.value == 0 and op in ("add", "sub")) or (y.value == 1 and op in ("mul", "floordiv")):
+            return x
+        if (y.value == 0 and op == "mul") or (y.value == 1 and op == "mod"):
+            return Const(0, x.dtype)
+        if op in ("and", "or"):
+            return (x if y.value else y) if op == "and" else (y if y.value else x)
+    if isinstance(x, Const):
+        if (x.value == 0 and op == "add") or (x.value == 1 and op == "mul"):
+            return y
+        if x.value == 0 and op == "mul":
+            return Const(0, y.dtype)
+        if op in ("and", "or"):
+            return (y if x.value else x) if op == "and" else (x if x.value else y)
+    return Binary(op, x, y)
+
+
+def equal(a: Operand, b: Operand) -> Expr:
+    return binary("eq", a, b)
+
+
+def not_equal(a: Operand, b: Operand) -> Expr:
+    return binary("ne", a, b)
+
+
+def logical_and(*conditions: Operand) -> Expr:
+    """Conjunction; `Const(True)` of nothing."""
+    result: Expr = Const(True, BOOL)
+    for condition in conditions:
+        result = binary("and", result, condition)
+    return result
+
+
+def logical_or(a: Operand, b: Operand) -> Expr:
+    return binary("or", a, b)
+
+
+def minimum(a: Operand, b: Operand) -> Expr:
+    return binary("min", a, b)
+
+
+def maximum(a: Operand, b: Operand) -> Expr:
+    return binary("max", a, b)
+
+
+def power(a: Operand, b: Operand) -> Expr:
+    return binary("pow", a, b)
+
+
+def call(function: str, *args: Expr) -> Expr:
+    if function not in FUNCTIONS:
+        raise ValueError(f"unknown function {function!r}; known: {', '.join(sorted(FUNCTIONS))}")
+    return Call(function, args)
+
+
+def select(condition: Operand, then: Operand, otherwise: Operand) -> Expr:
+    """`then` where `condition` holds, else `otherwise`; a number takes the dtype of the other arm."""
+    dtype = then.dtype if hasattr(then, "dtype") else getattr(otherwise, "dtype", FLOAT32)
+    test, x, y = as_expr(condition, BOOL), as_expr(then, dtype), as_expr(otherwise, dtype)
+    if isinstance(test, Const):
+        return x if test.value else y
+    return Select(test, x, y)
+
+
+def cast(dtype: np.dtype[Any], value: Expr) -> Expr:
+    return value if value.dtype == dtype else Cast(dtype, value)
+
+
+def children(expr: Expr) -> tuple[Expr, ...]:
+    """Direct sub-expressions, in the order of evaluation."""
+    match expr:
+        case Const() | Var():
+            return ()
+        case Binary(_, a, b):
+            return (a, b)
+        case Call(_, args):
+            return args
+        case Select(condition, then, otherwise):
+            return (condition, then, otherwise)
+        case Cast(_, value) | Reduce(_, value, _):
+            return (value,)
+        case Load(_, indices):
+            return indices
+
+
+def with_children(expr: Expr, new: tuple[Expr, ...]) -> Expr:
+    """The same node over other children; integer constants are folded again."""
+    match expr:
+        case Const() | Var():
+            return expr
+        case Binary(op, _, _):
+            return binary(op, new[0], new[1])
+        case Call(function, _):
+            return Call(function, new)
+        case Select():
+            return select(new[0], new[1], new[2])
+        case Cast(dtype, _):
+            return Cast(dtype, new[0])
+        case Reduce(combiner, _, axes):
+            return Reduce(combiner, new[0], axes)
+        case Load(buffer, _):
+            return Load(buffer, new)
+
+
+def walk(expr: Expr) -> Iterator[Expr]:
+    """Every node, parents first."""
+    yield expr
+    for child in children(expr):
+        yield from walk(child)
+
+
+def rewrite(expr: Expr, rule: Callable[[Expr], Expr | None]) -> Expr:
+    """Bottom-up rewriting: `rule` sees each node after its children; None leaves the node."""
+    old = children(expr)
+    if old:
+        new = tuple(rewrite(child, rule) for child in old)
+        if any(a is not b for a, b in zip(old, new, strict=True)):
+            expr = with_children(expr, new)
+    result = rule(expr)
+    return expr if result is None else result
+
+
+def substitute(expr: Expr, values: Mapping[str, Expr]) -> Expr:
+    """Replace variables by name."""
+    return rewrite(expr, lambda node: values.get(node.name) if isinstance(node, Var) else None) if values else expr

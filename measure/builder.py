@@ -1,0 +1,101 @@
+"""Builds candidates in worker processes: a candidate that crashes LLVM, hangs it or eats the memory costs one build and no more.
+
+In: `BuildRequest`. Out: `Built`, or a `Measurement` that says why not. The workers run `measure/build_job.py`. Next: `measure/runner.py`.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from compiler.codegen import Artifact
+from measure.child_pool import ChildPool, Outcome, OutcomeKind
+from measure.child_server import ServerSettings
+from measure.measurement import Measurement, MeasureStatus
+from measure.request import BuildRequest, Built
+
+JOBS_PER_WORKER = 100  # then a fresh one, since LLVM gives little of its memory back
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuilderOptions:
+    """workers: builds at the same time. memory_bytes: of one worker, beyond its imports. module: what the workers run."""
+
+    workers: int = 1
+    timeout_secs: float = 20.0
+    memory_bytes: int | None = 4 << 30
+    module: str = "measure.build_job"
+
+
+@dataclass(frozen=True, slots=True)
+class BuildTicket:
+    """A build that was asked for: hand it to `Builder.result`."""
+
+    request: BuildRequest
+    job: int
+
+
+class Builder:
+    """A pool of warm build workers; a context manager, used by one thread."""
+
+    def __init__(self, options: BuilderOptions | None = None) -> None:
+        options = options or BuilderOptions()
+        self._options = options
+        self._pool = ChildPool(
+            ServerSettings(
+                module=options.module,
+                workers=options.workers,
+                jobs_per_child=JOBS_PER_WORKER,
+                memory_bytes=options.memory_bytes,
+            )
+        )
+
+    def __enter__(self) -> "Builder":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def submit(self, request: BuildRequest) -> BuildTicket:
+        """Starts a build as soon as a worker is free."""
+        return BuildTicket(request, self._pool.submit(request.to_json(), timeout_secs=self._options.timeout_secs))
+
+    def result(self, ticket: BuildTicket) -> Built | Measurement:
+        """Waits for one build."""
+        return _built(ticket.request, self._pool.wait(ticket.job))
+
+    def stream(self, requests: Sequence[BuildRequest]) -> Iterator[tuple[int, Built | Measurement]]:
+        """Submits all at once and yields in the order of completion; the workers build on while the caller works on what it got.
+
+        Leaving the iteration early cancels the rest.
+        """
+        positions = {self.submit(request).job: position for position, request in enumerate(requests)}
+        try:
+            while positions:
+                job, outcome = self._pool.wait_any(set(positions))
+                position = positions.pop(job)
+                yield position, _built(requests[position], outcome)
+        finally:
+            self._pool.cancel(set(positions))
+
+    def build(self, requests: Sequence[BuildRequest]) -> list[Built | Measurement]:
+        """All of them, in the order of the requests."""
+        return [result for _, result in sorted(self.stream(requests), key=lambda pair: pair[0])]
+
+    def close(self) -> None:
+        self._pool.close()
+
+
+def _built(request: BuildRequest, outcome: Outcome) -> Built | Measurement:
+    match outcome.kind:
+        case OutcomeKind.DONE if outcome.reply["status"] == MeasureStatus.OK:
+            return Built(request=request, artifact=Artifact.from_bytes(outcome.blob), build_secs=outcome.secs)
+        case OutcomeKind.DONE:
+            status, error = MeasureStatus(outcome.reply["status"]), str(outcome.reply["error"])
+        case OutcomeKind.RAISED:
+            status, error = MeasureStatus.COMPILE_ERROR, f"internal error: {outcome.text}"
+        case OutcomeKind.TIMEOUT:
+            status, error = MeasureStatus.BUILD_TIMEOUT, f"the build was {outcome.text}"
+        case OutcomeKind.DIED if "LLVM ERROR" in outcome.text:
+            status, error = MeasureStatus.COMPILE_ERROR, f"LLVM gave up: {outcome.text}"
+        case OutcomeKind.DIED:
+            status, error = MeasureStatus.CRASH, f"the build worker was lost: {outcome.text}"
+    return Measurement(status=status, error=error, build_secs=outcome.secs)

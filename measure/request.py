@@ -1,0 +1,62 @@
+"""What is asked of a builder and of a runner, and what they are to whoever asks: `tuner` sees these protocols only."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from compiler.codegen import Artifact
+from compiler.schedule import Schedule
+from compiler.target import Target
+from compiler.workload import Workload
+from measure.device import Device
+from measure.measurement import Measurement
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuildRequest:
+    """A candidate, as data. The kernel will run on as many threads as the target has cores."""
+
+    workload: Workload
+    schedule: Schedule
+    target: Target
+
+    def to_json(self) -> dict[str, Any]:
+        """`workload` is its canonical text, which a worker uses as a key."""
+        return {"workload": self.workload.canonical, "schedule": self.schedule.to_json(), "target": str(self.target)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Built:
+    """A candidate that could be built. build_secs: from the request's start in its worker to the artifact."""
+
+    request: BuildRequest
+    artifact: Artifact = field(repr=False)
+    build_secs: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunLimits:
+    """abandon_above_secs: a candidate slower than this is given up after one call; None: every candidate is timed in full.
+
+    verify_below_secs: a candidate faster than this has its answer compared with the reference; None: every one that was not given up.
+    """
+
+    abandon_above_secs: float | None = None
+    verify_below_secs: float | None = None
+
+
+class ArtifactBuilder(Protocol):
+    def stream(self, requests: Sequence[BuildRequest]) -> Iterator[tuple[int, Built | Measurement]]:
+        """The position of each request and what came of it, in the order of completion; a failed build is a `Measurement`."""
+
+
+class Runner(Protocol):
+    @property
+    def device(self) -> Device:
+        """Whose times these are."""
+
+    def run(self, built: Built, limits: RunLimits) -> Measurement:
+        """Time one candidate."""
+
+    def compare(self, candidates: Sequence[Built]) -> list[Measurement]:
+        """Time candidates of one workload against each other, interleaved, and verify all of them."""

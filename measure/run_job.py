@@ -1,0 +1,103 @@
+"""What a measuring child does: load a candidate, time it, compare its answer with the reference.
+
+Run by `measure/child_server.py`, which makes the inputs and the reference of a workload once, in the server, and forks a child for every
+candidate: whatever a candidate overwrites, the next one starts from the same memory. `measure/runner.py` is the other end.
+"""
+
+import json
+from collections import OrderedDict
+from collections.abc import Iterator
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+
+from compiler.codegen import Artifact
+from compiler.driver import BoundKernel, LoadedKernel
+from compiler.runtime import ThreadPool, native_runtime
+from compiler.workload import Workload
+from measure.frames import Frame
+from measure.measurement import MeasureStatus, Verification
+from measure.reference import ReferenceCase, make_reference_case
+from measure.sampling import SamplingOptions, take_interleaved_samples, take_samples
+from measure.verify import verify_outputs
+
+CASES_KEPT = 2
+
+
+class RunJobs:
+    """Holds the reference cases of the last workloads."""
+
+    def __init__(self) -> None:
+        self._cases: OrderedDict[tuple[str, int], ReferenceCase] = OrderedDict()
+
+    def warm_up(self) -> None:
+        native_runtime()
+
+    def prepare(self, job: Frame) -> None:
+        self._case(job.header)
+
+    def handle(self, job: Frame) -> Frame:
+        """`{"workload", "seed", "threads", "sizes", "sampling", ...}` and the artifacts, one after the other, of `sizes` bytes each."""
+        case = self._case(job.header)
+        with ThreadPool(job.header["threads"], native_runtime()) as pool:
+            kernels = [LoadedKernel(artifact, pool).prepare(case.inputs, case.workload.output_types) for artifact in _artifacts(job)]
+            sampling = SamplingOptions(**job.header["sampling"])
+            if "rounds" in job.header:
+                return _compare(kernels, case, sampling, job.header["rounds"])
+            return Frame(_run(kernels[0], case, sampling, job.header["abandon_above_secs"], job.header["verify_below_secs"]))
+
+    def _case(self, header: dict[str, Any]) -> ReferenceCase:
+        key = (header["workload"], header["seed"])
+        if key not in self._cases:
+            while len(self._cases) >= CASES_KEPT:
+                self._cases.popitem(last=False)
+            self._cases[key] = make_reference_case(Workload.from_json(json.loads(header["workload"])), header["seed"])
+        self._cases.move_to_end(key)
+        return self._cases[key]
+
+
+def _artifacts(job: Frame) -> Iterator[Artifact]:
+    start = 0
+    for size in job.header["sizes"]:
+        yield Artifact.from_bytes(job.blob[start : start + size])
+        start += size
+
+
+def _run(
+    kernel: BoundKernel, case: ReferenceCase, sampling: SamplingOptions, abandon_above_secs: float | None, verify_below_secs: float | None
+) -> dict[str, Any]:
+    samples = take_samples(kernel.time, sampling, abandon_above_secs)
+    verification = None
+    if not samples.stopped_early and (verify_below_secs is None or min(samples.run_secs) < verify_below_secs):
+        verification = _verify(kernel, case)
+    return _report(samples.run_secs, samples.stopped_early, verification)
+
+
+def _compare(kernels: list[BoundKernel], case: ReferenceCase, sampling: SamplingOptions, rounds: int) -> Frame:
+    verdicts = [_verify(kernel, case) for kernel in kernels]
+    times = take_interleaved_samples([kernel.time for kernel in kernels], rounds, sampling.sample_secs)
+    reports = [_report(secs, False, verdict) for secs, verdict in zip(times, verdicts, strict=True)]
+    return Frame({"candidates": reports})
+
+
+def _verify(kernel: BoundKernel, case: ReferenceCase) -> Verification:
+    """Runs once more over outputs that hold no trace of an answer."""
+    outputs = kernel.outputs()
+    for output in outputs:
+        output.reshape(-1).view(np.uint8).fill(0xFF)
+    kernel.run()
+    return verify_outputs(outputs, case.outputs, case.seed)
+
+
+def _report(run_secs: tuple[float, ...], stopped_early: bool, verification: Verification | None) -> dict[str, Any]:
+    verdict = None if verification is None else asdict(verification)
+    report: dict[str, Any] = {"status": MeasureStatus.OK, "run_secs": run_secs, "stopped_early": stopped_early, "verification": verdict}
+    if verification is not None and not verification.passed:
+        error = f"largest error {verification.max_error:.2g} of the largest output, {verification.tolerance:.0e} is allowed"
+        report |= {"status": MeasureStatus.WRONG_ANSWER, "run_secs": (), "error": error}
+    return report
+
+
+def make_jobs() -> RunJobs:
+    return RunJobs()

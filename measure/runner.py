@@ -1,0 +1,121 @@
+"""Times candidates on this machine, each in a killable child of its own: a crash, a hang or a wrong answer is a status with its text.
+
+In: `Built` and `RunLimits`. Out: `Measurement`. The children run `measure/run_job.py`. Next: `records_db` keeps what came out.
+"""
+
+import math
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from measure.child_pool import ChildPool, Outcome, OutcomeKind
+from measure.child_server import ServerSettings
+from measure.device import Device, describe_host
+from measure.measurement import Measurement, MeasureStatus, Verification
+from measure.request import Built, RunLimits
+from measure.sampling import SamplingOptions
+
+
+def _half_of_memory_bytes() -> int | None:
+    if "SC_PHYS_PAGES" not in os.sysconf_names:
+        return None
+    return math.floor(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 2)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunnerOptions:
+    """threads: what a kernel runs on; None: as many as its target has cores. memory_bytes: of a child, beyond inputs and reference.
+
+    comparison_secs, comparison_rounds: the length and number of samples when the best candidates are timed against each other.
+    """
+
+    threads: int | None = None
+    timeout_secs: float = 10.0
+    memory_bytes: int | None = field(default_factory=_half_of_memory_bytes)
+    input_seed: int = 0
+    sampling: SamplingOptions = field(default_factory=SamplingOptions)
+    comparison_secs: float = 2e-3
+    comparison_rounds: int = 8
+    module: str = "measure.run_job"
+
+
+class LocalRunner:
+    """A context manager, used by one thread."""
+
+    def __init__(self, options: RunnerOptions | None = None) -> None:
+        self._options = options or RunnerOptions()
+        self._device = describe_host()
+        self._pool = ChildPool(ServerSettings(module=self._options.module, memory_bytes=self._options.memory_bytes))
+
+    def __enter__(self) -> "LocalRunner":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @property
+    def device(self) -> Device:
+        return self._device
+
+    def run(self, built: Built, limits: RunLimits) -> Measurement:
+        """Time one candidate, and verify it if the limits ask for it."""
+        job = self._job([built], self._options.sampling) | asdict(limits)
+        artifact = built.artifact.to_bytes()
+        outcome = self._measure(job | {"sizes": [len(artifact)]}, artifact)
+        return _measurement(built, outcome, outcome.reply)
+
+    def compare(self, candidates: Sequence[Built]) -> list[Measurement]:
+        """Time candidates of one workload against each other, interleaved, and verify all of them."""
+        if not candidates:
+            return []
+        artifacts = [built.artifact.to_bytes() for built in candidates]
+        sampling = SamplingOptions(sample_secs=self._options.comparison_secs)
+        job = self._job(candidates, sampling) | {"rounds": self._options.comparison_rounds}
+        outcome = self._measure(job | {"sizes": [len(artifact) for artifact in artifacts]}, b"".join(artifacts))
+        replies = outcome.reply.get("candidates", [{}] * len(candidates))
+        return [_measurement(built, outcome, reply) for built, reply in zip(candidates, replies, strict=True)]
+
+    def close(self) -> None:
+        self._pool.close()
+
+    def _job(self, candidates: Sequence[Built], sampling: SamplingOptions) -> dict[str, Any]:
+        request = candidates[0].request
+        return {
+            "workload": request.workload.canonical,
+            "seed": self._options.input_seed,
+            "threads": self._options.threads or request.target.cores,
+            "sampling": asdict(sampling),
+        }
+
+    def _measure(self, job: Mapping[str, Any], blob: bytes) -> Outcome:
+        return self._pool.wait(self._pool.submit(job, blob, timeout_secs=self._options.timeout_secs))
+
+
+def _measurement(built: Built, outcome: Outcome, reply: Mapping[str, Any]) -> Measurement:
+    match outcome.kind:
+        case OutcomeKind.DONE:
+            return _from_reply(built, outcome.secs, reply)
+        case OutcomeKind.RAISED:
+            status, error = MeasureStatus.CRASH, f"the kernel could not be run: {outcome.text}"
+        case OutcomeKind.TIMEOUT:
+            status, error = MeasureStatus.RUN_TIMEOUT, f"the kernel was {outcome.text}"
+        case OutcomeKind.DIED:
+            status, error = MeasureStatus.CRASH, f"the kernel's process was lost: {outcome.text}"
+    return Measurement(
+        status=status, error=error, build_secs=built.build_secs, measure_secs=outcome.secs, facts=tuple(built.artifact.facts)
+    )
+
+
+def _from_reply(built: Built, measure_secs: float, reply: Mapping[str, Any]) -> Measurement:
+    verdict = reply["verification"]
+    return Measurement(
+        status=MeasureStatus(reply["status"]),
+        run_secs=tuple(reply["run_secs"]),
+        error=reply.get("error", ""),
+        build_secs=built.build_secs,
+        measure_secs=measure_secs,
+        stopped_early=reply["stopped_early"],
+        verification=None if verdict is None else Verification(**verdict),
+        facts=tuple(built.artifact.facts),
+    )

@@ -1,0 +1,298 @@
+"""The database of measurements: `tuner` adds to it, `compiler.driver` asks it for schedules, `tilewright records` prints it.
+
+Every method is one transaction, committed when it returns. One `Database` serves the threads of a process, and any number of processes may
+open the same one; the file or server is the only thing that they share.
+"""
+
+import os
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from sqlalchemy import Engine, Pool, Select, case, func, insert, select
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.orm import Session
+
+from compiler.driver import ScheduleChoice
+from compiler.target import Target
+from compiler.workload import Workload
+from measure import Device, MeasureStatus
+from records_db.compiler_version import CompilerVersion
+from records_db.connect import create_database_engine, in_memory, parse_url, sqlite_file, writing
+from records_db.errors import DatabaseError, UnreadableRecordWarning
+from records_db.explain_failure import explain_failure, shown_url
+from records_db.find_best import Task, best_rows, latest_verdict_row, rungs
+from records_db.identify import (
+    find_device,
+    find_target,
+    find_workload,
+    keep_compiler,
+    keep_device,
+    keep_target,
+    keep_workload,
+)
+from records_db.migrate import SCHEMA, bring_up_to_date
+from records_db.models import CompilerRow, DeviceRow, RecordRow, SessionRow, TargetRow, WorkloadRow
+from records_db.read_records import RecordReader
+from records_db.record import BestRecord, Record, Source, now
+from records_db.rows import decode_verification, encode_record, plain_json, plain_text
+from records_db.statistics import DatabaseStatistics
+from records_db.tune_session import SessionStatus, SessionSummary, TuneSession
+
+
+class Database:
+    """A database at `sqlite:///FILE.db`, `sqlite://` (in memory) or `postgresql://USER@HOST/NAME`.
+
+    An empty one gets its tables, an older one is migrated, a newer or foreign one is refused.
+
+    create: whether a SQLite file that does not exist is made. Raises `DatabaseError` with one line, here and in every method.
+    """
+
+    def __init__(self, url: str, *, create: bool = True) -> None:
+        self._url = parse_url(url)
+        file = sqlite_file(self._url)
+        if not create and file is not None and not file.exists():
+            raise DatabaseError(f"cannot open database {self.url}: there is no such file; name one that `tilewright tune --db` has made")
+        self._engine = create_database_engine(self._url)
+        self._writing = writing(self._engine)
+        self._process = os.getpid()
+        self._inherited: list[Pool] = []
+        try:
+            with self._failures("open the database"):
+                bring_up_to_date(self._engine)
+        except BaseException:
+            self.close()
+            raise
+
+    @property
+    def url(self) -> str:
+        """Without the password."""
+        return shown_url(self._url)
+
+    def close(self) -> None:
+        """Gives the connections back; the next call would open new ones."""
+        self._engine.dispose()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"Database({self.url!r})"
+
+    @contextmanager
+    def _failures(self, doing: str) -> Iterator[None]:
+        try:
+            yield
+        except (DBAPIError, PoolTimeoutError) as error:
+            raise explain_failure(error, doing, self._url) from error
+
+    @contextmanager
+    def _transaction(self, engine: Engine, doing: str) -> Iterator[Session]:
+        self._leave_parents_connections()
+        with self._failures(doing), Session(engine, expire_on_commit=False) as session, session.begin():
+            yield session
+
+    def _leave_parents_connections(self) -> None:
+        """A forked child must not touch connections that it inherited: not even closing them is safe, so they are kept."""
+        if os.getpid() == self._process:
+            return
+        if in_memory(self._url):
+            raise DatabaseError(f"cannot use database {self.url} in a forked process: it lives in its parent's memory; use a file")
+        self._inherited.append(self._engine.pool)
+        self._engine.dispose(close=False)
+        self._process = os.getpid()
+
+    def open_session(self, tune_session: TuneSession) -> int:
+        """Notes that a tuning session starts now; its id is what `add_records` and `close_session` take."""
+        with self._transaction(self._writing, "open a session") as session:
+            row = SessionRow(
+                compiler_id=keep_compiler(session, tune_session.compiler),
+                who=tune_session.who,
+                started=now(),
+                ended=None,
+                tuner=tune_session.tuner,
+                seed=tune_session.seed,
+                options=plain_json(tune_session.options),
+                command_line=plain_text(tune_session.command_line),
+                status=SessionStatus.RUNNING.value,
+            )
+            session.add(row)
+            session.flush()
+            return row.id
+
+    def close_session(self, session_id: int, status: SessionStatus) -> None:
+        """Notes that a session ended now, and how."""
+        with self._transaction(self._writing, "close a session") as session:
+            row = self._session_row(session, session_id)
+            row.status, row.ended = status.value, now()
+
+    def add_records(self, session_id: int, records: Sequence[Record]) -> list[int]:
+        """Adds all records or none; their ids, in order. `Record.id` and `Record.session` of what is given are not looked at."""
+        if not records:
+            return []
+        with self._transaction(self._writing, f"add {len(records)} records") as session:
+            self._session_row(session, session_id)
+            # In one order everywhere, so that two writers to one server cannot wait for each other in a circle.
+            workloads = {each.workload for each in records}
+            workload_ids = {each: keep_workload(session, each) for each in sorted(workloads, key=lambda each: each.key)}
+            target_ids = {each: keep_target(session, each) for each in sorted({each.target for each in records})}
+            devices = {each.device.fingerprint: each.device for each in records}
+            device_ids = {name: keep_device(session, devices[name]) for name in sorted(devices)}
+            rows = [
+                {
+                    "session_id": session_id,
+                    "workload_id": workload_ids[each.workload],
+                    "target_id": target_ids[each.target],
+                    "device_id": device_ids[each.device.fingerprint],
+                    **encode_record(each),
+                }
+                for each in records
+            ]
+            return list(session.scalars(insert(RecordRow).returning(RecordRow.id, sort_by_parameter_order=True), rows))
+
+    def _session_row(self, session: Session, session_id: int) -> SessionRow:
+        row = session.get(SessionRow, session_id)
+        if row is None:
+            raise DatabaseError(f"{self.url} has no session {session_id}; open one with `open_session`")
+        return row
+
+    def best_record(self, workload: Workload, target: Target | str, device: Device, *, imported: bool = False) -> BestRecord | None:
+        """The fastest verified record for this workload and target, from this device or else from another of its model; see `find_best.py`.
+
+        imported: let the times of imported records count too.
+        """
+        sources = (Source.MEASURED, Source.IMPORTED) if imported else (Source.MEASURED,)
+        with self._transaction(self._engine, "look up the best record") as session:
+            workload_id, target_id = find_workload(session, workload), find_target(session, str(target))
+            if workload_id is None or target_id is None:
+                return None
+            task, reader = Task(workload_id, target_id, sources), RecordReader(session)
+            for rung, device_id in rungs(session, task, device):
+                for row in best_rows(session, task, device_id):
+                    record, judged = reader.read(row), latest_verdict_row(session, row, task)
+                    verification = decode_verification(judged) if judged is not None else None
+                    if isinstance(record, Record) and row.cost is not None and verification is not None:
+                        return BestRecord(record=record, cost_secs=row.cost, rung=rung, verification=verification)
+        return None
+
+    def best_schedule(self, workload: Workload, target: Target, device: Device) -> ScheduleChoice | None:
+        """What `compile_model` asks for each kernel."""
+        best = self.best_record(workload, target, device)
+        return None if best is None else ScheduleChoice(best.record.schedule, str(best), best.cost_secs)
+
+    def records(
+        self,
+        workload: Workload | None = None,
+        target: Target | str | None = None,
+        device: Device | None = None,
+        *,
+        status: MeasureStatus | None = None,
+        session: int | None = None,
+        limit: int | None = None,
+    ) -> list[Record]:
+        """The records that fit, oldest first; with a limit the newest. Those that this version cannot read are left out, with a warning."""
+        with self._transaction(self._engine, "read records") as transaction:
+            query = self._task_query(transaction, select(RecordRow), workload, target, device)
+            if query is None:
+                return []
+            if status is not None:
+                query = query.where(RecordRow.status == status.value)
+            if session is not None:
+                query = query.where(RecordRow.session_id == session)
+            rows = transaction.scalars(query.order_by(RecordRow.id.desc()).limit(limit)).all()
+            reader = RecordReader(transaction)
+            read = [reader.read(row) for row in reversed(rows)]
+        unread = [each for each in read if isinstance(each, str)]
+        if unread:
+            text = f"{len(unread)} of {len(read)} records of {self.url} are in a format that this version cannot read ({unread[0]})"
+            warnings.warn(text, UnreadableRecordWarning, stacklevel=2)
+        return [each for each in read if isinstance(each, Record)]
+
+    def tried_keys(self, workload: Workload, target: Target | str, device: Device) -> set[str]:
+        """The keys of all candidates that were measured on this very device, whatever came of it, so that a resumed tune repeats none."""
+        with self._transaction(self._engine, "read what was tried") as session:
+            query = self._task_query(session, select(RecordRow.decisions).distinct(), workload, target, device)
+            return set() if query is None else set(session.scalars(query.where(RecordRow.source == Source.MEASURED.value)))
+
+    def _task_query(
+        self,
+        session: Session,
+        query: Select[Any],
+        workload: Workload | None,
+        target: Target | str | None,
+        device: Device | None,
+    ) -> Select[Any] | None:
+        """`query` narrowed to what is given; None if the database has never seen one of them."""
+        ids = {
+            RecordRow.workload_id: -1 if workload is None else find_workload(session, workload),
+            RecordRow.target_id: -1 if target is None else find_target(session, str(target)),
+            RecordRow.device_id: -1 if device is None else find_device(session, device),
+        }
+        if None in ids.values():
+            return None
+        return query.where(*(column == number for column, number in ids.items() if number != -1))
+
+    def status_counts(self, session: int | None = None) -> dict[MeasureStatus, int]:
+        """How many measurements ended in what way, of all or of one session; what did not occur is left out."""
+        with self._transaction(self._engine, "count records") as transaction:
+            query = select(RecordRow.status, func.count()).group_by(RecordRow.status)
+            if session is not None:
+                query = query.where(RecordRow.session_id == session)
+            found = dict(transaction.execute(query).all())
+        return {status: found[status.value] for status in MeasureStatus if status.value in found}
+
+    def sessions(self) -> list[SessionSummary]:
+        """All sessions, oldest first."""
+        failed = func.count(case((RecordRow.status != MeasureStatus.OK.value, RecordRow.id)))
+        query = (
+            select(SessionRow, CompilerRow, func.count(RecordRow.id), failed)
+            .join(CompilerRow, SessionRow.compiler_id == CompilerRow.id)
+            .outerjoin(RecordRow, RecordRow.session_id == SessionRow.id)
+            .group_by(SessionRow.id, CompilerRow.id)
+            .order_by(SessionRow.id)
+        )
+        with self._transaction(self._engine, "list sessions") as transaction:
+            return [_summary(*found) for found in transaction.execute(query)]
+
+    def statistics(self) -> DatabaseStatistics:
+        """Everything counted."""
+        by_status = self.status_counts()
+        file = sqlite_file(self._url)
+        with self._transaction(self._engine, "count records") as session:
+            count = {table: session.scalar(select(func.count()).select_from(table)) or 0 for table in COUNTED}
+            imported = session.scalar(select(func.count()).where(RecordRow.source == Source.IMPORTED.value)) or 0
+        return DatabaseStatistics(
+            url=self.url,
+            schema=SCHEMA,
+            workloads=count[WorkloadRow],
+            targets=count[TargetRow],
+            devices=count[DeviceRow],
+            sessions=count[SessionRow],
+            records=sum(by_status.values()),
+            by_status=by_status,
+            imported=imported,
+            size_bytes=None if file is None else sum(part.stat().st_size for part in (file, Path(f"{file}-wal")) if part.exists()),
+        )
+
+
+COUNTED = (WorkloadRow, TargetRow, DeviceRow, SessionRow)
+
+
+def _summary(row: SessionRow, compiler: CompilerRow, trials: int, failed: int) -> SessionSummary:
+    session = TuneSession(
+        tuner=row.tuner,
+        seed=row.seed,
+        options=row.options,
+        command_line=row.command_line,
+        who=row.who,
+        compiler=CompilerVersion(version=compiler.version, git=compiler.git, llvm=compiler.llvm),
+    )
+    status = SessionStatus(row.status)
+    return SessionSummary(id=row.id, session=session, status=status, started=row.started, ended=row.ended, trials=trials, failed=failed)

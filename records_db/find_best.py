@@ -1,0 +1,94 @@
+"""The ladder of the best-record query: the same device, else another device of the same model, else nothing.
+
+The cost of a candidate on a device is the least cost of its rows with a time there (re-measurements are rows). A candidate counts only if
+the latest verdict on it there is that its answer is right: one that was never compared, or was wrong when last compared, is passed over.
+Times of two devices are never compared: of several devices of the same model the one with the most times for the workload is asked first.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from sqlalchemy import ColumnClause, ColumnElement, ScalarSelect, Select, func, literal_column, select
+from sqlalchemy.orm import Session, aliased
+
+from measure import Device
+from records_db.identify import find_device
+from records_db.models import DeviceRow, RecordRow
+from records_db.record import Rung, Source
+
+ROWS_AT_A_TIME = 8
+OK: ColumnClause[str] = literal_column("'ok'")  # spelled out: with a bound value SQLite would not use the partial index
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What the best record is asked for. sources: whose times count."""
+
+    workload_id: int
+    target_id: int
+    sources: tuple[Source, ...]
+
+
+def rungs(session: Session, task: Task, device: Device) -> Iterator[tuple[Rung, int]]:
+    """The devices to ask, in order."""
+    exact = find_device(session, device)
+    if exact is not None:
+        yield Rung.SAME_DEVICE, exact
+    akin = (
+        select(DeviceRow.id)
+        .join(RecordRow, RecordRow.device_id == DeviceRow.id)
+        .where(DeviceRow.model == device.model, DeviceRow.fingerprint != device.fingerprint)
+        .where(RecordRow.workload_id == task.workload_id, RecordRow.target_id == task.target_id, RecordRow.status == OK)
+        .group_by(DeviceRow.id)
+        .order_by(func.count().desc(), DeviceRow.id.desc())
+    )
+    for device_id in session.scalars(akin).all():
+        yield Rung.SAME_MODEL, device_id
+
+
+def best_rows(session: Session, task: Task, device_id: int) -> Iterator[RecordRow]:
+    """The rows of right candidates on one device, fastest first."""
+    result = session.scalars(best_query(task, device_id).execution_options(yield_per=ROWS_AT_A_TIME))
+    try:
+        yield from result
+    finally:
+        result.close()
+
+
+def best_query(task: Task, device_id: int) -> Select[RecordRow]:
+    return (
+        select(RecordRow)
+        .where(RecordRow.workload_id == task.workload_id, RecordRow.target_id == task.target_id, RecordRow.device_id == device_id)
+        .where(RecordRow.status == OK, _counts(RecordRow, task), _latest_verdict(task).is_(True))
+        .order_by(RecordRow.cost, RecordRow.id)
+    )
+
+
+def _counts(row: type[RecordRow], task: Task) -> ColumnElement[bool]:
+    return row.source.in_([source.value for source in task.sources])
+
+
+def _latest_verdict(task: Task) -> ScalarSelect[bool | None]:
+    judged, row = aliased(RecordRow), RecordRow
+    return (
+        select(judged.verdict)
+        .where(judged.workload_id == row.workload_id, judged.target_id == row.target_id, judged.device_id == row.device_id)
+        .where(judged.schedule_key == row.schedule_key, judged.schedule == row.schedule)
+        .where(judged.verdict.is_not(None), _counts(judged, task))
+        .order_by(judged.id.desc())
+        .limit(1)
+        .scalar_subquery()
+    )
+
+
+def latest_verdict_row(session: Session, row: RecordRow, task: Task) -> RecordRow | None:
+    """The row that vouches for the candidate of `row`."""
+    query = (
+        select(RecordRow)
+        .where(RecordRow.workload_id == row.workload_id, RecordRow.target_id == row.target_id, RecordRow.device_id == row.device_id)
+        .where(RecordRow.schedule_key == row.schedule_key, RecordRow.schedule == row.schedule)
+        .where(RecordRow.verdict.is_not(None), _counts(RecordRow, task))
+        .order_by(RecordRow.id.desc())
+        .limit(1)
+    )
+    return session.scalar(query)

@@ -1,0 +1,66 @@
+"""Workloads, targets, devices and compilers -> the ids of their rows, which are written on first sight and never changed."""
+
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from compiler.workload import Workload
+from measure import Device
+from records_db.compiler_version import CompilerVersion
+from records_db.errors import DatabaseError
+from records_db.models import CompilerRow, DeviceRow, TargetRow, WorkloadRow
+from records_db.rows import plain_json
+
+IdentityRow = TypeVar("IdentityRow", WorkloadRow, TargetRow, DeviceRow, CompilerRow)
+
+
+def _find_or_insert(session: Session, table: type[IdentityRow], identity: Mapping[str, Any], rest: Mapping[str, Any]) -> IdentityRow:
+    query = select(table).filter_by(**identity)
+    found = session.scalar(query)
+    if found is not None:
+        return found
+    row = table(**identity, **rest)
+    try:
+        with session.begin_nested():
+            session.add(row)
+    except IntegrityError:  # another process was quicker
+        return session.scalars(query).one()
+    return row
+
+
+def find_workload(session: Session, workload: Workload) -> int | None:
+    """By key and by the whole canonical form."""
+    return session.scalar(select(WorkloadRow.id).where(WorkloadRow.key == workload.key, WorkloadRow.canonical == workload.canonical))
+
+
+def find_target(session: Session, target: str) -> int | None:
+    return session.scalar(select(TargetRow.id).where(TargetRow.text == target))
+
+
+def find_device(session: Session, device: Device) -> int | None:
+    return session.scalar(select(DeviceRow.id).where(DeviceRow.fingerprint == device.fingerprint))
+
+
+def keep_workload(session: Session, workload: Workload) -> int:
+    rest = {"canonical": workload.canonical, "name": "+".join(workload.op_names)}
+    row = _find_or_insert(session, WorkloadRow, {"key": workload.key}, rest)
+    if row.canonical != workload.canonical:
+        raise DatabaseError(f"workload key {workload.key} already stands for another workload (row {row.id}): nothing was added")
+    return row.id
+
+
+def keep_target(session: Session, target: str) -> int:
+    return _find_or_insert(session, TargetRow, {"text": target}, {}).id
+
+
+def keep_device(session: Session, device: Device) -> int:
+    rest = {"model": device.model, "cores": device.cores, "facts": plain_json(dict(device.facts))}
+    return _find_or_insert(session, DeviceRow, {"fingerprint": device.fingerprint}, rest).id
+
+
+def keep_compiler(session: Session, compiler: CompilerVersion) -> int:
+    identity = {"version": compiler.version, "git": compiler.git, "llvm": compiler.llvm}
+    return _find_or_insert(session, CompilerRow, identity, {}).id

@@ -1,0 +1,18 @@
+"""Schedule spaces: the legal schedules of a workload on a target. Next: `tuner`, which searches them."""
+
+from schedule_space.candidate import Candidate, Choice, Decisions, Parameter
+from schedule_space.choose_template import choose_template, default_schedule, override_template, space_for
+from schedule_space.space import ScheduleSpace, Template
+
+__all__ = [
+    "Candidate",
+    "Choice",
+    "Decisions",
+    "Parameter",
+    "ScheduleSpace",
+    "Template",
+    "choose_template",
+    "default_schedule",
+    "override_template",
+    "space_for",
+]

@@ -1,0 +1,48 @@
+"""Fixed schedules for stages without a reduction that stand at the root: vectors along the last axis, threads over the others."""
+
+from collections.abc import Iterator, Sequence
+from math import prod
+
+from compiler.schedule import Fuse, Parallel, Split, Step, Vectorize
+from compiler.target import Target
+from compiler.te import Tensor
+from schedule_space.structure import data_axes
+
+MIN_PARALLEL_ELEMENTS = 8192  # waking the pool costs about 2 us, the time of some thousand elements
+
+
+def vectorize_last(name: str, extent: int, target: Target) -> Iterator[Step]:
+    """Make the loop `name` a vector, or vectors of the machine's width with a tail."""
+    if extent > target.vector_lanes:
+        yield Split(name, (target.vector_lanes,))
+        yield Vectorize(f"{name}.1")
+    elif extent > 1:
+        yield Vectorize(name)
+
+
+def _share(stage: str, names: Sequence[str], extents: Sequence[int], target: Target) -> Iterator[Step]:
+    outer = list(names[:-1])
+    yield from vectorize_last(names[-1], extents[-1], target)
+    if not outer and extents[-1] > target.vector_lanes:
+        outer = [f"{names[-1]}.0"]
+    if len(outer) > 1:
+        yield Fuse(tuple(outer), f"{stage}.p")
+        outer = [f"{stage}.p"]
+    if outer and prod(extents) >= MIN_PARALLEL_ELEMENTS:
+        yield Parallel(outer[0])
+
+
+def schedule_root_stage(stage: Tensor, target: Target) -> Iterator[Step]:
+    """Steps for the untouched nest of a stage."""
+    axes = data_axes(stage)
+    if axes:
+        yield from _share(stage.name, [axis.name for axis in axes], [axis.extent for axis in axes], target)
+
+
+def schedule_packing(
+    name: str, shape: Sequence[int], blocks: tuple[tuple[int, int], ...], order: tuple[int, ...], target: Target
+) -> Iterator[Step]:
+    """Steps for the copy that `CacheRead(buffer, reader, name, blocks, order)` makes of a buffer of `shape`."""
+    outer = [-(-extent // dict(blocks).get(axis, 1)) for axis, extent in enumerate(shape)]
+    extents = [[*outer, *(factor for _, factor in blocks)][axis] for axis in order]
+    yield from _share(name, [f"{name}.d{position}" for position in range(len(extents))], extents, target)

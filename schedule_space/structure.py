@@ -1,0 +1,85 @@
+"""What a workload's stages look like to a template: which are constant, which reduce, who reads whom."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+from compiler.te import Axis, Binary, Expr, Load, Select, Tensor, Var, producers, walk
+from compiler.workload import Workload
+
+
+@dataclass(frozen=True)
+class Structure:
+    """stages: every computed tensor by name, producers first."""
+
+    workload: Workload
+    stages: Mapping[str, Tensor]
+
+    @cached_property
+    def constant(self) -> frozenset[str]:
+        """Arguments and stages that depend on constant arguments only."""
+        known = {name for name, arg in zip(self.workload.argument_names, self.workload.arguments, strict=True) if arg.constant}
+        for name, tensor in self.stages.items():
+            sources = [source.name for source in producers(tensor)]
+            if sources and all(source in known for source in sources) and name not in self.output_names:
+                known.add(name)
+        return frozenset(known)
+
+    @property
+    def output_names(self) -> tuple[str, ...]:
+        return tuple(tensor.name for tensor in self.workload.tensors[1])
+
+    @cached_property
+    def running(self) -> tuple[str, ...]:
+        """Stages that run at every inference, producers first."""
+        return tuple(name for name in self.stages if name not in self.constant)
+
+    @cached_property
+    def reductions(self) -> tuple[str, ...]:
+        return tuple(name for name in self.running if reduce_axes(self.stages[name]))
+
+    @cached_property
+    def readers(self) -> dict[str, tuple[str, ...]]:
+        """For each buffer, the stages that read it."""
+        found: dict[str, list[str]] = {}
+        for name, tensor in self.stages.items():
+            for source in producers(tensor):
+                found.setdefault(source.name, []).append(name)
+        return {name: tuple(names) for name, names in found.items()}
+
+    def upstream(self, name: str) -> set[str]:
+        """Computed stages that `name` needs, itself not included."""
+        result: set[str] = set()
+        for source in producers(self.stages[name]):
+            if source.name in self.stages and source.name not in result:
+                result |= {source.name} | self.upstream(source.name)
+        return result
+
+
+def structure_of(workload: Workload) -> Structure:
+    return Structure(workload, workload.stages())
+
+
+def data_axes(tensor: Tensor) -> tuple[Axis, ...]:
+    assert tensor.definition is not None
+    return tensor.definition.axes
+
+
+def reduce_axes(tensor: Tensor) -> tuple[Axis, ...]:
+    assert tensor.definition is not None
+    return tensor.definition.reduce_axes
+
+
+def loads_of(tensor: Tensor) -> list[Load]:
+    assert tensor.definition is not None
+    return [node for node in walk(tensor.definition.body) if isinstance(node, Load)]
+
+
+def is_copy_like(tensor: Tensor) -> bool:
+    """Whether the stage only moves elements (a pad, a transpose): recomputing it costs no arithmetic."""
+    assert tensor.definition is not None
+    return all(isinstance(node, Select | Load | Var | Binary) or not hasattr(node, "args") for node in walk(tensor.definition.body))
+
+
+def mentions(expr: Expr, name: str) -> bool:
+    return any(isinstance(node, Var) and node.name == name for node in walk(expr))

@@ -1,0 +1,36 @@
+"""How many kernels and layout changes typical networks need."""
+
+from collections import Counter
+from collections.abc import Callable
+
+from compiler.graph import Graph, count_workloads, extract_groups, optimize_graph
+from compiler.target import Target
+
+AVX512 = Target.parse("llvm -mcpu=skylake-avx512 -mtriple=x86_64-linux-gnu -num-cores=2")
+
+
+def _kernels(graph: Graph) -> list[str]:
+    return ["+".join(op.op for op in group.workload.ops) for group in extract_groups(graph)]
+
+
+def test_residual_net_needs_one_kernel_per_convolution(residual_net: Callable[..., Graph], assert_same: Callable[..., None]) -> None:
+    graph = residual_net()
+    optimized = optimize_graph(graph, AVX512)
+    assert_same(graph, optimized)
+    assert "layout_transform" not in {node.op for node in optimized.nodes}
+    kernels = Counter(_kernels(optimized))
+    assert kernels == {
+        "conv2d+add+relu": 5,
+        "max_pool": 1,
+        "conv2d+add+add+relu": 4,
+        "conv2d+add": 1,
+        "global_average_pool": 1,
+        "matmul+add": 1,
+    }
+
+
+def test_mobile_net_v3(mobile_net_v3: Callable[..., Graph], assert_same: Callable[..., None]) -> None:
+    graph = mobile_net_v3()
+    optimized = optimize_graph(graph, AVX512)
+    assert_same(graph, optimized)
+    print(_kernels(optimized))

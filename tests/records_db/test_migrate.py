@@ -1,0 +1,109 @@
+"""Schemas: an empty or older database is brought up to date, a newer or foreign one is refused."""
+
+import shutil
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import text
+
+from measure import MeasureStatus
+from records_db import Database, DatabaseError, Rung, SessionStatus
+from records_db import migrate as migrate_module
+from records_db.migrate import SCHEMA, VERSION_TABLE
+from records_db.models import Base
+
+DATA = Path(__file__).parent / "data"
+MIGRATIONS = Path(migrate_module.__file__).parent / "migrations"
+
+
+def revisions() -> list[str]:
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+    return [script.revision for script in ScriptDirectory.from_config(config).walk_revisions()]
+
+
+def set_schema(file: Path, schema: str) -> None:
+    connection = sqlite3.connect(file)
+    with connection:
+        connection.execute(f"UPDATE {VERSION_TABLE} SET version_num = ?", (schema,))
+    connection.close()
+
+
+def test_the_newest_revision_is_the_schema() -> None:
+    assert revisions()[0] == SCHEMA
+    assert revisions() == sorted(revisions(), reverse=True)
+
+
+def test_migrations_make_the_tables_of_the_models(database: Database) -> None:
+    with database._engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"version_table": VERSION_TABLE, "compare_type": True})
+        assert compare_metadata(context, Base.metadata) == []
+
+
+def test_one_old_database_is_kept_per_schema() -> None:
+    assert sorted(file.stem for file in DATA.glob("*.sqlite")) == sorted(f"schema_{revision}" for revision in revisions())
+
+
+@pytest.mark.parametrize("schema", revisions())
+def test_an_old_database_is_migrated_and_keeps_its_records(schema: str, tmp_path: Path, make: Any) -> None:
+    file = tmp_path / "old.db"
+    shutil.copyfile(DATA / f"schema_{schema}.sqlite", file)
+    with Database(f"sqlite:///{file}") as database:
+        assert database.status_counts() == {MeasureStatus.OK: 2, MeasureStatus.CRASH: 1}
+        (session,) = database.sessions()
+        assert (session.status, session.trials, session.session.tuner) == (SessionStatus.FINISHED, 3, "random")
+        record = make.record()
+        best = database.best_record(record.workload, record.target, record.device)
+        assert best is not None
+        assert (best.cost_secs, best.rung, best.record.schedule) == (1e-3, Rung.SAME_DEVICE, make.schedule(4))
+        database.add_records(session.id, [record])
+        assert database.statistics().schema == SCHEMA
+
+
+def test_an_open_database_is_not_migrated_again(sqlite_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    Database(sqlite_url).close()
+    monkeypatch.setattr(migrate_module.command, "upgrade", lambda *_: pytest.fail("migrated"))
+    Database(sqlite_url).close()
+
+
+@pytest.mark.parametrize("schema", ["0002", "9999", "ffff00"])
+def test_a_newer_schema_is_refused(schema: str, tmp_path: Path) -> None:
+    file = tmp_path / "records.db"
+    Database(f"sqlite:///{file}").close()
+    set_schema(file, schema)
+    before = file.read_bytes()
+    with pytest.raises(DatabaseError, match=f"schema {schema} is newer than this version's {SCHEMA}; upgrade tilewright") as caught:
+        Database(f"sqlite:///{file}")
+    assert "\n" not in str(caught.value)
+    assert file.read_bytes() == before
+
+
+def test_a_migration_that_fails_leaves_the_old_schema_whole(sqlite_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    upgrade = migrate_module.command.upgrade
+
+    def interrupted(config: Config, schema: str) -> None:
+        upgrade(config, schema)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(migrate_module.command, "upgrade", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            Database(sqlite_url)
+    connection = sqlite3.connect(sqlite_url.removeprefix("sqlite:///"))
+    assert connection.execute("SELECT name FROM sqlite_master").fetchall() == []
+    connection.close()
+    with Database(sqlite_url) as database:
+        assert database.records() == []
+
+
+def test_another_programs_database_is_left_alone(database: Database, url: str) -> None:
+    with database._writing.begin() as connection:
+        connection.execute(text(f"DROP TABLE {VERSION_TABLE}"))
+    with pytest.raises(DatabaseError, match=r"belongs to another program \(tables compiler, device, record, session, target\)"):
+        Database(url)

@@ -1,0 +1,78 @@
+"""Every candidate drawn from a space computes what the reference computes, through the interpreter, after all of lowering."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from compiler.loop_ir import interpret
+from compiler.lower import LoweredKernel, ParamRole, lower
+from compiler.ops import get_operator
+from compiler.schedule import Schedule
+from compiler.target import Target
+from compiler.workload import Workload
+from schedule_space import ScheduleSpace, space_for
+from tests.schedule_space.workloads import WORKLOADS
+
+Array = NDArray[Any]
+TARGET = Target.parse("llvm -mcpu=x86-64-v3 -vector-bits=128")
+DRAWS = 4
+
+
+def reference(workload: Workload, arrays: list[Array]) -> Array:
+    values: list[Array] = []
+    for op in workload.ops:
+        inputs = [arrays[index] if source == "arg" else values[index] for source, index in op.inputs]
+        values.append(get_operator(op.op).reference(inputs, op.attributes)[0])
+    return values[-1]
+
+
+def run(lowered: LoweredKernel, arrays: list[Array]) -> Array:
+    """Both functions through the interpreter, on flat buffers."""
+    packed: dict[int, Array] = {}
+    result = np.zeros(0)
+    for func, params in ((lowered.pack, lowered.pack_params), (lowered.main, lowered.params)):
+        if func is None:
+            continue
+        buffers: list[Array] = []
+        for param in params:
+            match param.role:
+                case ParamRole.ARGUMENT:
+                    buffers.append(np.ascontiguousarray(arrays[param.index]).reshape(-1))
+                case ParamRole.PACKED:
+                    buffers.append(packed.setdefault(param.index, np.full(param.buffer.shape, np.nan, param.buffer.dtype)))
+                case ParamRole.OUTPUT:
+                    result = np.full(param.buffer.shape, np.nan, param.buffer.dtype)
+                    buffers.append(result)
+                case ParamRole.WORKSPACE:
+                    buffers.append(np.full(param.buffer.shape, np.nan, param.buffer.dtype))
+        interpret(func, buffers)
+    return result
+
+
+def arguments(workload: Workload) -> list[Array]:
+    rng = np.random.default_rng(7)
+    return [rng.standard_normal(argument.type.shape).astype(argument.type.dtype) for argument in workload.arguments]
+
+
+def check(space: ScheduleSpace, schedule: Schedule) -> None:
+    arrays = arguments(space.workload)
+    want = reference(space.workload, arrays)
+    got = run(lower(space.workload, Schedule.from_json(schedule.to_json()), space.target), arrays).reshape(want.shape)
+    np.testing.assert_allclose(got, want, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", WORKLOADS)
+def test_default_computes_the_reference(name: str) -> None:
+    for threads in (1, 2):
+        space = space_for(WORKLOADS[name], TARGET, threads)
+        assert space.is_valid(dict(space.default().decisions))
+        check(space, space.schedule(space.default()))
+
+
+@pytest.mark.parametrize("name", WORKLOADS)
+def test_drawn_candidates_compute_the_reference(name: str) -> None:
+    space = space_for(WORKLOADS[name], TARGET, 2)
+    for candidate in space.sample(np.random.default_rng(len(name)), DRAWS):
+        check(space, space.schedule(candidate))

@@ -1,0 +1,86 @@
+"""Small workloads of every loop structure: odd sizes, primes, batch > 1."""
+
+from typing import Any
+
+import numpy as np
+
+from compiler.tensor_type import TensorType
+from compiler.workload import Argument, GroupOp, Workload
+
+CONV: dict[str, Any] = {
+    "strides": (1, 1),
+    "padding": (1, 1, 1, 1),
+    "dilations": (1, 1),
+    "groups": 1,
+    "layout": "NCHW",
+    "out_layout": "NCHW",
+}
+
+
+def argument(*shape: int, constant: bool = False, dtype: str = "float32") -> Argument:
+    return Argument(TensorType(shape, np.dtype(dtype)), constant)
+
+
+def single(op: str, attributes: dict[str, Any], *arguments: Argument) -> Workload:
+    return Workload(tuple(arguments), (GroupOp(op, tuple(("arg", i) for i in range(len(arguments))), attributes),))
+
+
+def conv(data: tuple[int, ...], weight: tuple[int, ...], *, epilogue: bool = False, **attributes: Any) -> Workload:
+    attributes = {**CONV, **attributes}
+    base = single("conv2d", attributes, argument(*data), argument(*weight, constant=True))
+    if not epilogue:
+        return base
+    out = base.output_types[0].shape
+    bias = (1, out[1], 1, 1, out[4]) if len(out) == 5 else (1, out[1], 1, 1)
+    return Workload(
+        (*base.arguments, argument(*bias, constant=True), argument(*out)),
+        (*base.ops, GroupOp("add", (("op", 0), ("arg", 2))), GroupOp("add", (("op", 1), ("arg", 3))), GroupOp("relu", (("op", 2),))),
+    )
+
+
+def matmul(a: tuple[int, ...], b: tuple[int, ...], *, constant: bool = True, transpose_a: bool = False, transpose_b: bool = False) -> Workload:
+    return single("matmul", {"transpose_a": transpose_a, "transpose_b": transpose_b}, argument(*a), argument(*b, constant=constant))
+
+
+POOL: dict[str, Any] = {
+    "kernel": (3, 3), "strides": (2, 2), "padding": (1, 1, 1, 1), "dilations": (1, 1),
+    "layout": "NCHW", "count_include_pad": False, "output_size": (4, 5),
+}  # fmt: skip
+
+WORKLOADS: dict[str, Workload] = {
+    "conv_blocked": conv((1, 2, 7, 7, 4), (12, 8, 3, 3), layout="NCHW4c", out_layout="NCHW4c", epilogue=True),
+    "conv_blocked_odd_channels": conv((2, 2, 5, 7, 4), (7, 5, 3, 3), layout="NCHW4c", out_layout="NCHW4c"),
+    "conv_stem": conv((1, 3, 9, 9), (8, 3, 3, 3), strides=(2, 2), out_layout="NCHW4c", epilogue=True),
+    "conv_pointwise": conv((1, 3, 5, 5, 4), (8, 12, 1, 1), padding=(0, 0, 0, 0), layout="NCHW4c", out_layout="NCHW4c", epilogue=True),
+    "conv_strided_pointwise": conv((2, 2, 5, 5, 4), (8, 8, 1, 1), strides=(2, 2), padding=(0, 0, 0, 0), layout="NCHW4c", out_layout="NCHW4c"),
+    "conv_depthwise_blocked": conv((1, 3, 7, 7, 4), (12, 1, 3, 3), groups=12, layout="NCHW4c", out_layout="NCHW4c", epilogue=True),
+    "conv_depthwise_odd": conv((1, 2, 6, 5, 4), (7, 1, 5, 5), groups=7, padding=(2, 2, 2, 2), strides=(2, 1), layout="NCHW4c", out_layout="NCHW4c"),
+    "conv_plain": conv((2, 3, 7, 5), (5, 3, 3, 3), epilogue=True),
+    "conv_plain_grouped": conv((1, 6, 5, 7), (4, 3, 3, 3), groups=2, dilations=(2, 1), padding=(2, 1, 2, 1)),
+    "conv_blocked_grouped": conv((1, 4, 5, 5, 4), (16, 8, 3, 3), groups=2, layout="NCHW4c", out_layout="NCHW4c"),
+    "conv_to_plain": conv((1, 2, 5, 5, 4), (7, 8, 1, 1), padding=(0, 0, 0, 0), layout="NCHW4c", out_layout="NCHW"),
+    "conv_transpose": single(
+        "conv2d_transpose",
+        {"strides": (2, 2), "padding": (1, 0, 0, 1), "output_padding": (0, 0), "dilations": (1, 1), "groups": 1},
+        argument(1, 3, 4, 5), argument(3, 5, 3, 3, constant=True),
+    ),  # fmt: skip
+    "matmul_constant": matmul((7, 13), (13, 11)),
+    "matmul_row": matmul((1, 17), (11, 17), transpose_b=True),
+    "matmul_batched": matmul((2, 3, 5, 7), (2, 1, 7, 6), constant=False),
+    "matmul_transposed": matmul((5, 7), (9, 5), constant=False, transpose_a=True, transpose_b=True),
+    "matmul_column": matmul((9, 11), (11, 1)),
+    "max_pool": single("max_pool", POOL, argument(1, 3, 7, 9)),
+    "average_pool_blocked": single("average_pool", {**POOL, "layout": "NCHW4c", "output_size": (4, 4)}, argument(1, 2, 7, 7, 4)),
+    "global_pool": single("global_average_pool", {"layout": "NCHW"}, argument(2, 5, 7, 7)),
+    "global_pool_blocked": single("global_average_pool", {"layout": "NCHW4c"}, argument(1, 3, 5, 5, 4)),
+    "reduce_rows": single("reduce_sum", {"axes": (1,), "keepdims": False}, argument(5, 23)),
+    "reduce_columns": single("reduce_max", {"axes": (0,), "keepdims": True}, argument(5, 23)),
+    "reduce_all": single("reduce_sum", {"axes": (0, 1), "keepdims": False}, argument(5, 23)),
+    "softmax": single("softmax", {"axis": 1}, argument(3, 19)),
+    "softmax_channels": single("softmax", {"axis": 1}, argument(2, 5, 3, 3)),
+    "elementwise": Workload(
+        (argument(3, 5, 11), argument(5, 1, constant=True)),
+        (GroupOp("mul", (("arg", 0), ("arg", 1))), GroupOp("sigmoid", (("op", 0),)), GroupOp("mul", (("op", 0), ("op", 1)))),
+    ),
+    "transpose": single("transpose", {"perm": (2, 0, 1)}, argument(3, 5, 7)),
+}  # fmt: skip

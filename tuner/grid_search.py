@@ -1,0 +1,20 @@
+"""Grid search: the whole space in its own order, for spaces that are small enough to be measured through."""
+
+from collections.abc import Iterator
+from itertools import islice
+
+import numpy as np
+
+from schedule_space import Candidate, ScheduleSpace
+from tuner.search_strategy import Search, register_strategy
+
+
+@register_strategy("grid")
+class GridSearch(Search):
+    def __init__(self, space: ScheduleSpace, rng: np.random.Generator) -> None:
+        super().__init__(space, rng)
+        self._grid: Iterator[Candidate] = space.all()
+
+    def propose(self, count: int) -> list[Candidate]:
+        unclaimed = (candidate for candidate in self._grid if not self.history.is_claimed(candidate))
+        return list(islice(unclaimed, count))

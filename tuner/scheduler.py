@@ -1,0 +1,90 @@
+"""Which task gets the next trials: the one that promises the largest gain on the whole model. Pure bookkeeping, no clock.
+
+The promise of a task is weight x seconds that its next batch may save. Two estimates are made and the larger one counts:
+
+    momentum: what the last WINDOW trials saved per trial goes on
+    hope:     a share of the best time, large for a task that was hardly tried, halved with every HALVING trials that brought nothing
+
+No estimate goes below the time that the task would take at `PEAK_MARGIN` times the best rate (operations per second) of any task.
+Tasks that take a thousandth of the model's time, or that have no choice left, so get next to nothing.
+"""
+
+from dataclasses import dataclass, field
+
+WINDOW = 32
+HALVING = 24
+HOPE = 0.4  # of the best time: default schedules are 1.1 to 2 times slower than tuned ones
+NOTICEABLE = 0.005  # a relative improvement below this is noise
+PEAK_MARGIN = 2.0
+
+
+@dataclass(slots=True)
+class TaskProgress:
+    """weight: uses per inference. operations: per call. best_secs: after each trial, in order; empty before the first time was measured.
+
+    trials: all of them, failed ones and those of earlier sessions included. stale: trials since the last noticeable improvement.
+    """
+
+    weight: float
+    operations: float
+    trials: int = 0
+    stale: int = 0
+    best_secs: float | None = None
+    exhausted: bool = False
+    recent: list[float | None] = field(default_factory=list)
+
+    def add(self, run_secs: float | None) -> None:
+        """One more trial; None if it failed."""
+        self.trials += 1
+        self.stale += 1
+        if run_secs is not None and (self.best_secs is None or run_secs < self.best_secs):
+            if self.best_secs is None or run_secs < self.best_secs * (1 - NOTICEABLE):
+                self.stale = 0
+            self.best_secs = run_secs
+        self.recent = [*self.recent[-WINDOW:], self.best_secs]
+
+    @property
+    def momentum_secs(self) -> float:
+        """Saved per trial, lately."""
+        past = next((secs for secs in self.recent if secs is not None), None)
+        if past is None or self.best_secs is None:
+            return 0.0
+        return (past - self.best_secs) / max(1, len(self.recent) - 1)
+
+
+class BudgetScheduler:
+    """Shares trials out in batches; tasks are known by their position."""
+
+    def __init__(self, tasks: list[TaskProgress]) -> None:
+        self.tasks = tasks
+
+    def next_task(self, batch: int) -> int | None:
+        """The task whose next `batch` trials promise the most; None when all are exhausted.
+
+        A task without a time goes first, the one with the fewest trials before the others, so that the model's time is known early.
+        """
+        open_tasks = [position for position, task in enumerate(self.tasks) if not task.exhausted]
+        if not open_tasks:
+            return None
+        untimed = [position for position in open_tasks if self.tasks[position].best_secs is None]
+        fresh = [position for position in untimed if self.tasks[position].trials == 0]
+        if fresh:
+            return fresh[0]
+        return max(open_tasks, key=lambda position: (self._gain_secs(self.tasks[position], batch), -position))
+
+    def _gain_secs(self, task: TaskProgress, batch: int) -> float:
+        """Seconds of one inference that the next batch may save."""
+        if task.best_secs is None:
+            return self._largest_share_secs() * HOPE * 0.5 ** (task.trials / HALVING)
+        hope = task.best_secs * HOPE * 0.5 ** (task.stale / HALVING) * batch / (batch + task.trials)
+        room = task.best_secs - self._least_secs(task)
+        return task.weight * max(0.0, min(room, max(task.momentum_secs * batch, hope)))
+
+    def _least_secs(self, task: TaskProgress) -> float:
+        rates = [each.operations / each.best_secs for each in self.tasks if each.best_secs]
+        peak = PEAK_MARGIN * max(rates, default=0.0)
+        return task.operations / peak if peak else 0.0
+
+    def _largest_share_secs(self) -> float:
+        """What a task whose candidates have all failed so far is taken for: as important as any."""
+        return max((task.weight * task.best_secs for task in self.tasks if task.best_secs is not None), default=1.0)

@@ -1,0 +1,93 @@
+"""What a search is: it suggests candidates and is told what came of them. Pure: no clock, no process, no randomness but its generator.
+
+A strategy is a class over `Search`, registered under the name that people choose it by, and joins the conformance tests by that alone.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
+from typing import Protocol, TypeVar
+
+import numpy as np
+
+from measure import Measurement
+from schedule_space import Candidate, ScheduleSpace
+from tuner.history import History
+
+DRAWING_ROUNDS = 6
+EXTRA_DRAWS = 4
+
+
+class SearchStrategy(Protocol):
+    def suggest(self, count: int) -> list[Candidate]:
+        """Up to `count` candidates that were neither suggested nor measured before; none when the space is exhausted."""
+
+    def update(self, results: Sequence[tuple[Candidate, Measurement]]) -> None:
+        """What came of candidates: of its own suggestions, or of an earlier session."""
+
+
+class Search(ABC):
+    """What all strategies share: the space's default goes first, nothing twice, and a strategy short of ideas is helped out by chance."""
+
+    def __init__(self, space: ScheduleSpace, rng: np.random.Generator) -> None:
+        self.space = space
+        self.rng = rng
+        self.history = History()
+        self._rest: Iterator[Candidate] | None = None
+
+    def suggest(self, count: int) -> list[Candidate]:
+        default = self.space.default()
+        chosen = [default] if count > 0 and self.history.claim(default) else []
+        if len(chosen) < count:
+            chosen += [candidate for candidate in self.propose(count - len(chosen)) if self.history.claim(candidate)]
+        if len(chosen) < count:
+            chosen += [candidate for candidate in self.draw(count - len(chosen)) if self.history.claim(candidate)]
+        return chosen + self._take_rest(count - len(chosen))
+
+    def update(self, results: Sequence[tuple[Candidate, Measurement]]) -> None:
+        self.history.add(results)
+
+    @abstractmethod
+    def propose(self, count: int) -> Sequence[Candidate]:
+        """At most `count` candidates, better ones first; those that were suggested before are dropped by the caller."""
+
+    def draw(self, count: int) -> list[Candidate]:
+        """Up to `count` random candidates that nobody has claimed yet, all different; fewer when chance hardly finds any."""
+        found: dict[Candidate, None] = {}
+        for _ in range(DRAWING_ROUNDS):
+            if len(found) >= count:
+                break
+            for candidate in self.space.sample(self.rng, count + EXTRA_DRAWS):
+                if not self.history.is_claimed(candidate):
+                    found[candidate] = None
+        return list(found)[:count]
+
+    def _take_rest(self, count: int) -> list[Candidate]:
+        """Claims what is left of the space, in its order, going on from where the last call stopped."""
+        if self._rest is None:
+            self._rest = self.space.all()
+        unclaimed = (candidate for candidate in self._rest if self.history.claim(candidate))
+        return list(islice(unclaimed, max(0, count)))
+
+
+STRATEGIES: dict[str, type[Search]] = {}
+SearchClass = TypeVar("SearchClass", bound=type[Search])
+
+
+def register_strategy(name: str) -> Callable[[SearchClass], SearchClass]:
+    """Class decorator: the name that people choose the strategy by."""
+
+    def register(cls: SearchClass) -> SearchClass:
+        if name in STRATEGIES:
+            raise ValueError(f"strategy {name!r} is registered twice")
+        STRATEGIES[name] = cls
+        return cls
+
+    return register
+
+
+def make_strategy(name: str, space: ScheduleSpace, rng: np.random.Generator) -> SearchStrategy:
+    """A strategy by name, for one task."""
+    if name not in STRATEGIES:
+        raise ValueError(f"unknown tuner {name!r}; known: {', '.join(sorted(STRATEGIES))}")
+    return STRATEGIES[name](space, rng)
