@@ -75,7 +75,7 @@ class Database:
 
     def close(self) -> None:
         """Gives the connections back; the next call would open new ones."""
-        self._engine.dispose()
+        self._engine.dispose(close=os.getpid() == self._process)
 
     def __enter__(self) -> Self:
         return self
@@ -137,7 +137,7 @@ class Database:
         """Adds all records or none; their ids, in order. `Record.id` and `Record.session` of what is given are not looked at."""
         if not records:
             return []
-        with self._transaction(self._writing, f"add {len(records)} records") as session:
+        with self._transaction(self._writing, "add records") as session:
             self._session_row(session, session_id)
             # In one order everywhere, so that two writers to one server cannot wait for each other in a circle.
             workloads = {each.workload for each in records}

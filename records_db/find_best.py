@@ -18,6 +18,7 @@ from records_db.record import Rung, Source
 
 ROWS_AT_A_TIME = 8
 OK: ColumnClause[str] = literal_column("'ok'")  # spelled out: with a bound value SQLite would not use the partial index
+JUDGED = aliased(RecordRow)  # made once: it takes as long as the query
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +70,7 @@ def _counts(row: type[RecordRow], task: Task) -> ColumnElement[bool]:
 
 
 def _latest_verdict(task: Task) -> ScalarSelect[bool | None]:
-    judged, row = aliased(RecordRow), RecordRow
+    judged, row = JUDGED, RecordRow
     return (
         select(judged.verdict)
         .where(judged.workload_id == row.workload_id, judged.target_id == row.target_id, judged.device_id == row.device_id)

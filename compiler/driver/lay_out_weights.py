@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from compiler.codegen import Artifact
 from compiler.codegen.llvm import LoadedObjects
+from compiler.driver.choose_kernels import CompiledKernel, KernelUse
 from compiler.driver.loaded_kernel import call_kernel, param_bytes
-from compiler.graph import Group, Location, Storage
+from compiler.graph import Location, Storage
 from compiler.lower import Param, ParamRole
 from compiler.runtime import ThreadPool, align_up, aligned_copy, allocate_bytes
 
@@ -23,38 +23,32 @@ Array = NDArray[Any]
 
 
 @dataclass(frozen=True, slots=True)
-class KernelUse:
-    """One kernel call and the code that it runs."""
+class Packing:
+    """One run of a pack function. sources: names of values, by argument. offsets: of its results, by their index."""
 
-    group: Group
-    artifact: Artifact
-
-
-@dataclass(frozen=True, slots=True)
-class _Packing:
-    """One run of a pack function. sources: names of the graph's constants, by argument. offsets: of its results, by their index."""
-
-    artifact: Artifact
+    kernel: CompiledKernel
     sources: tuple[str, ...]
     offsets: Mapping[int, int]
 
 
 @dataclass(frozen=True, slots=True)
 class WeightsLayout:
-    """constant_offsets: of the constants that kernels read as they are, by position among the graph's. packed_offsets: per kernel call, by
-    the index of the packed parameter. Equal kernels on equal constants share them."""
+    """constant_offsets: of the constants that kernels read as they are, by position among the graph's.
+
+    packed_offsets: per kernel call, by the index of the packed parameter; equal kernels on the same constants share them.
+    """
 
     size_bytes: int
     constant_offsets: Mapping[int, int]
     packed_offsets: tuple[Mapping[int, int], ...]
-    packings: tuple[_Packing, ...]
+    packings: tuple[Packing, ...]
 
 
 def lay_out_weights(uses: Sequence[KernelUse], locations: Mapping[str, Location], constants: Mapping[str, Array]) -> WeightsLayout:
     names = tuple(constants)
     size = 0
     constant_offsets: dict[int, int] = {}
-    packings: dict[tuple[str, tuple[str, ...]], _Packing] = {}
+    packings: dict[tuple[str, tuple[str, ...]], Packing] = {}
     packed_offsets: list[Mapping[int, int]] = []
     for use in uses:
         for param in use.artifact.params:
@@ -69,7 +63,7 @@ def lay_out_weights(uses: Sequence[KernelUse], locations: Mapping[str, Location]
                 if param.role is ParamRole.PACKED:
                     offsets[param.index] = size
                     size += align_up(param_bytes(param))
-            packings[key] = _Packing(use.artifact, use.group.arguments, offsets)
+            packings[key] = Packing(use.kernel, use.group.arguments, offsets)
         packed_offsets.append(packings[key].offsets)
     needed = tuple(packing for packing in packings.values() if packing.offsets)
     return WeightsLayout(size, constant_offsets, tuple(packed_offsets), needed)
@@ -96,7 +90,7 @@ def fill_weights(
 
 
 def _pack(
-    packing: _Packing,
+    packing: Packing,
     weights: NDArray[np.uint8],
     locations: Mapping[str, Location],
     constants: Mapping[str, Array],
@@ -116,6 +110,6 @@ def _pack(
         held.append(aligned_copy(constants[names[location.index]]))
         return held[-1].ctypes.data + location.offset_bytes
 
-    params = packing.artifact.pack_params
+    params = packing.kernel.artifact.pack_params
     addresses = (ctypes.c_void_p * len(params))(*(address(param) for param in params))
-    call_kernel(code.address(packing.artifact.pack_symbol), addresses, pool)
+    call_kernel(code.address(packing.kernel.artifact.pack_symbol), addresses, pool)

@@ -1,4 +1,10 @@
-"""Cut loops where a guard inside them stops being always true, so that the main part needs no guard."""
+"""Cut loops where a guard inside them stops being always true, so that the main part needs no guard.
+
+Guards are the conditions of `IfThen`, and those of a copy with a border (`a[i] = select(inside, b[i - 1], 0)`). A guard on a fused loop
+speaks of a quotient or a remainder of its variable; such an atom is cut like a loop, by two versions of the body.
+"""
+
+from collections.abc import Iterator
 
 from compiler.loop_ir import (
     Allocate,
@@ -12,13 +18,16 @@ from compiler.loop_ir import (
     Stmt,
     Store,
     Update,
+    bounds,
     linear,
     linear_bounds,
+    map_statement,
     seq,
     simplify_stmt,
+    substitute_stmt,
     walk_statements,
 )
-from compiler.te import Binary, Expr, Var, walk
+from compiler.te import Binary, Const, Expr, Select, Var, rewrite, walk
 
 
 def peel_tails(func: LoopFunc) -> LoopFunc:
@@ -36,7 +45,8 @@ def _peel(stmt: Stmt, ranges: dict[str, Range]) -> Stmt:
         case For(name, extent, body, kind, reduce, start):
             cut = None if kind is LoopKind.VECTORIZED else _cut(stmt)
             if cut is None:
-                return For(name, extent, _peel(body, {**ranges, name: (start, start + extent - 1)}), kind, reduce, start)
+                inner = {**ranges, name: (start, start + extent - 1)}
+                return For(name, extent, _peel_body(stmt, body, inner), kind, reduce, start)
             parts = [For(name, cut - start, body, kind, reduce, start), For(name, start + extent - cut, body, kind, reduce, cut)]
             return seq(*(_peel(simplify_stmt(_serial_if_single(part), ranges), ranges) for part in parts))
         case IfThen(condition, body):
@@ -56,33 +66,79 @@ def _serial_if_single(loop: For) -> For:
     return For(loop.name, 1, loop.body, LoopKind.SERIAL, False, loop.start)
 
 
-def _cut(loop: For) -> int | None:
-    """Where to cut `loop`: the smallest point strictly inside it at which some guard changes between always true and not."""
-    inner: dict[str, Range] = {}
-    guards: list[Expr] = []
-    for sub in walk_statements(loop.body):
-        if isinstance(sub, For):
-            inner[sub.name] = (sub.start, sub.start + sub.extent - 1)
-        elif isinstance(sub, IfThen):
-            guards.append(sub.condition)
-    cuts = (point for guard in guards for point in _thresholds(guard, loop, inner))
-    return min((point for point in cuts if loop.start < point < loop.start + loop.extent), default=None)
+def _guards(stmt: Stmt) -> Iterator[Expr]:
+    """Conditions in `stmt`, conjunctions taken apart."""
+    for sub in walk_statements(stmt):
+        match sub:
+            case IfThen(condition, _) | Store(_, _, Select(condition, _, _)):
+                yield from _conjuncts(condition)
 
 
-def _thresholds(condition: Expr, loop: For, inner: dict[str, Range]) -> list[int]:
-    """Values of the loop's variable at which `condition` starts or stops to hold whatever the inner loops do."""
+def _conjuncts(condition: Expr) -> Iterator[Expr]:
     match condition:
         case Binary("and", a, b):
-            return [*_thresholds(a, loop, inner), *_thresholds(b, loop, inner)]
+            yield from _conjuncts(a)
+            yield from _conjuncts(b)
+        case _:
+            yield condition
+
+
+def _inner_ranges(stmt: Stmt) -> dict[str, Range]:
+    return {sub.name: (sub.start, sub.start + sub.extent - 1) for sub in walk_statements(stmt) if isinstance(sub, For)}
+
+
+def _cut(loop: For) -> int | None:
+    """Where to cut `loop`: the smallest point strictly inside it at which some guard changes between always true and not."""
+    inner = _inner_ranges(loop.body)
+    points = (_threshold(guard, loop.var, inner) for guard in _guards(loop.body))
+    return min((point for point in points if point is not None and loop.start < point < loop.start + loop.extent), default=None)
+
+
+def _threshold(condition: Expr, atom: Expr, inner: dict[str, Range]) -> int | None:
+    """The value of `atom` at which `condition` starts or stops to hold whatever the inner loops do."""
+    match condition:
         case Binary("lt", a, b):
             form = linear(a).plus(linear(b), -1)
         case _:
-            return []
-    own = dict(form.terms).get(loop.var, 0)
-    rest = Linear(tuple((atom, k) for atom, k in form.terms if atom != loop.var), form.constant)
-    others = {node.name for atom, _ in rest.terms for node in walk(atom) if isinstance(node, Var)}
+            return None
+    own = dict(form.terms).get(atom, 0)
+    rest = Linear(tuple((term, k) for term, k in form.terms if term != atom), form.constant)
     limits = linear_bounds(rest, inner)
-    if own == 0 or limits is None or loop.name in others:
-        return []
-    high = limits[1]
-    return [-(high // own)] if own > 0 else [high // -own + 1]
+    if own == 0 or limits is None:
+        return None
+    return -(limits[1] // own) if own > 0 else limits[1] // -own + 1
+
+
+def _peel_body(loop: For, body: Stmt, ranges: dict[str, Range]) -> Stmt:
+    """The body of a loop that is not cut itself, in versions where a guard inside speaks of an atom that this loop settles."""
+    found = _atom_to_cut(loop, body, ranges)
+    if found is None:
+        return _peel(body, ranges)
+    atom, point, (low, high) = found
+    stand_in = Var(f"{loop.name}@{len(ranges)}")
+    replaced = map_statement(body, lambda _: None, lambda expr: rewrite(expr, lambda node: stand_in if node == atom else None))
+    versions: list[Stmt] = []
+    for first, last, test in (
+        (low, point - 1, Binary("lt", atom, Const(point))),
+        (point, high, Binary("lt", Const(point - 1), atom)),
+    ):
+        inner = {**ranges, stand_in.name: (first, last)}
+        version = _peel_body(loop, simplify_stmt(replaced, inner), inner)
+        versions.append(IfThen(test, substitute_stmt(version, {stand_in.name: atom})))
+    return seq(*versions)
+
+
+def _atom_to_cut(loop: For, body: Stmt, ranges: dict[str, Range]) -> tuple[Expr, int, Range] | None:
+    inner = _inner_ranges(body)
+    for guard in _guards(body):
+        if not isinstance(guard, Binary) or guard.op != "lt":
+            continue
+        for atom, _ in linear(guard.a).plus(linear(guard.b), -1).terms:
+            names = {node.name for node in walk(atom) if isinstance(node, Var)}
+            limits = None if isinstance(atom, Var) else bounds(atom, ranges)
+            if limits is None or loop.name not in names or names & set(inner):
+                continue
+            point = _threshold(guard, atom, inner)
+            if point is not None and limits[0] < point <= limits[1]:
+                return atom, point, limits
+    return None

@@ -1,7 +1,8 @@
 """Padding, and cropping where an amount is negative.
 
 pad(x)    attributes: mode ("constant", "reflect", "edge", "wrap"), pads (begins of all axes, then ends), value (number; constant mode)
-          reflect repeats around the edge without doubling it, wrap repeats the tensor from its other end; both any number of times
+          reflect repeats around the edge without doubling it, wrap repeats the tensor from its other end; both any number of times.
+          What is cut away is not seen by the other modes.
 """
 
 from collections.abc import Sequence
@@ -31,13 +32,17 @@ def _infer_types(inputs: Sequence[TensorType], attributes: Attributes) -> tuple[
     require(len(pads) == 2 * len(shape), "pad", f"pads {pads} must hold two numbers per axis", inputs)
     result = _shape(shape, pads)
     require(min(result, default=0) >= 0, "pad", f"pads {pads} cut away more than there is", inputs)
-    empty = any(extent == 0 < size for extent, size in zip(shape, result, strict=True))
+    rank = len(shape)
+    kept = [extent + min(0, pads[axis]) + min(0, pads[rank + axis]) for axis, extent in enumerate(shape)]
+    empty = any(left <= 0 < size for left, size in zip(kept, result, strict=True))
     require(attributes["mode"] == "constant" or not empty, "pad", f"mode {attributes['mode']} cannot fill an empty axis", inputs)
     return (TensorType(result, inputs[0].dtype),)
 
 
 def _source(place: Expr, low: int, high: int, extent: int, mode: str) -> Expr:
-    """The index into x for `place`, which lies in [low, high] and is outside [0, extent) where there is padding."""
+    """The index in [0, extent) for `place`, which lies in [low, high] and outside [0, extent) where there is padding."""
+    if low >= 0 and high < extent:
+        return place
     if mode == "edge" or extent == 1:
         return minimum(maximum(place, 0), extent - 1)
     if mode == "wrap":
@@ -49,17 +54,19 @@ def _source(place: Expr, low: int, high: int, extent: int, mode: str) -> Expr:
 
 def _stages(stage: str, inputs: Sequence[Tensor], attributes: Attributes) -> tuple[Tensor, ...]:
     (x,) = inputs
-    pads, mode = attributes["pads"], attributes["mode"]
+    pads, mode, rank = attributes["pads"], attributes["mode"], len(x.shape)
     shape = _shape(x.shape, pads)
 
     def element(*index: Expr) -> Expr:
         places, inside = [], []
         for axis, (out, extent, size) in enumerate(zip(index, x.shape, shape, strict=True)):
-            place, low, high = out - pads[axis], -pads[axis], size - 1 - pads[axis]
+            before, cut = max(0, pads[axis]), max(0, -pads[axis])
             if mode == "constant":
-                inside += [place >= 0] * (low < 0) + [place < extent] * (high >= extent)
-            elif low < 0 or high >= extent:
-                place = _source(place, low, high, extent, mode)
+                place = out - pads[axis]
+                inside += [place >= 0] * (before > 0) + [place < extent] * (pads[rank + axis] > 0)
+            else:
+                kept = extent - cut - max(0, -pads[rank + axis])
+                place = _source(out - before, -before, size - 1 - before, kept, mode) + cut
             places.append(place)
         return select(logical_and(*inside), x[tuple(places)], x.dtype.type(attributes["value"] if mode == "constant" else 0).item())
 

@@ -97,7 +97,8 @@ def _single_precision(axis: AxisResize) -> Array:
         case "pytorch_half_pixel":
             result = (out + half) / scale - half if axis.size > 1 else np.zeros(1, one)
         case "half_pixel_symmetric":
-            result = extent / one(2) * (one(1) - size / (scale * extent)) + (out + half) / scale - half
+            offset = extent / one(2) * (one(1) - size / (scale * extent))
+            result = (np.float64(offset) + (out + 0.5).astype(np.float64) / np.float64(scale) - 0.5).astype(one)
         case "align_corners":
             result = out * last / (size - one(1)) if axis.size > 1 else np.zeros(1, one)
         case "asymmetric":

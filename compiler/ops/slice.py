@@ -7,6 +7,8 @@ slice(x)    attributes: starts, ends, steps (one number per axis of x; a step is
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from compiler.errors import ShapeError
 from compiler.ops.operator import Array, Attributes, FusionKind, Operator, register_operator
 from compiler.ops.type_rules import require, require_count
@@ -24,7 +26,8 @@ def normalize_slice(
     for start, end, axis, step in zip(starts, ends, axes, steps, strict=True):
         if step == 0 or not -len(shape) <= axis < len(shape):
             raise ShapeError(f"slice: step {step} along axis {axis} does not fit the shape {list(shape)}")
-        full_starts[axis], full_ends[axis], full_steps[axis] = slice(start, end, step).indices(shape[axis])
+        first, last, _ = slice(start, end, step).indices(shape[axis])
+        full_starts[axis], full_ends[axis], full_steps[axis] = (first, last, step) if range(first, last, step) else (0, 0, step)
     return tuple(full_starts), tuple(full_ends), tuple(full_steps)
 
 
@@ -55,7 +58,7 @@ def _stages(stage: str, inputs: Sequence[Tensor], attributes: Attributes) -> tup
 
 def _reference(arrays: Sequence[Array], attributes: Attributes) -> tuple[Array, ...]:
     parts = zip(attributes["starts"], attributes["ends"], attributes["steps"], strict=True)
-    return (arrays[0][tuple(slice(start, None if end < 0 else end, step) for start, end, step in parts)].copy(),)
+    return (np.asarray(arrays[0][np.ix_(*(np.arange(start, end, step) for start, end, step in parts))]),)
 
 
 register_operator(Operator("slice", FusionKind.INJECTIVE, _infer_types, _stages, _reference))

@@ -15,15 +15,16 @@ Dimension = int | str | None
 
 
 def input_types(inputs: Sequence[ValueInfoProto], shapes: Mapping[str, Sequence[int]]) -> dict[str, TensorType]:
-    """Types by name. A symbol that `shapes` binds in one input is bound in all. Raises `ShapeError` for what stays unknown."""
+    """Types by name. A symbol that `shapes` gives one value everywhere has it in all inputs. Raises `ShapeError` for what stays unknown."""
     names = [declared.name for declared in inputs]
     for name in shapes:
         if name not in names:
             raise ShapeError(f"a shape is given for {name!r}, which is no input; inputs are {', '.join(map(repr, names)) or 'none'}")
     declared_shapes = {declared.name: _declared_shape(declared) for declared in inputs}
-    symbols: dict[str, int] = {}
+    bindings: dict[str, set[int]] = {}
     for name, shape in shapes.items():
-        _check_given(name, declared_shapes[name], shape, symbols)
+        _check_given(name, declared_shapes[name], shape, bindings)
+    symbols = {symbol: extent for symbol, extents in bindings.items() for extent in extents if len(extents) == 1}
     types = {}
     for declared in inputs:
         dtype = element_dtype(declared.type.tensor_type.elem_type, f"input {declared.name!r}")
@@ -53,7 +54,7 @@ def _declared_shape(declared: ValueInfoProto) -> tuple[Dimension, ...] | None:
     return tuple(dimensions)
 
 
-def _check_given(name: str, declared: tuple[Dimension, ...] | None, given: Sequence[int], symbols: dict[str, int]) -> None:
+def _check_given(name: str, declared: tuple[Dimension, ...] | None, given: Sequence[int], bindings: dict[str, set[int]]) -> None:
     """A given shape must agree with the model; a declared extent of 0 counts as unknown, since some exporters write it so."""
     text = ",".join(map(str, given))
     if any(extent < 0 for extent in given):
@@ -64,8 +65,7 @@ def _check_given(name: str, declared: tuple[Dimension, ...] | None, given: Seque
         raise ShapeError(f"the shape {text} given for input {name!r} has {len(given)} dimensions; the model has {_spell(declared)}")
     for axis, (dimension, extent) in enumerate(zip(declared, given, strict=True)):
         if isinstance(dimension, str):
-            if symbols.setdefault(dimension, int(extent)) != extent:
-                raise ShapeError(f"shape {text} of input {name!r} sets {dimension} to {extent}; another sets it to {symbols[dimension]}")
+            bindings.setdefault(dimension, set()).add(int(extent))
         elif dimension and dimension != extent:
             raise ShapeError(f"the shape {text} given for input {name!r} differs in dimension {axis}; the model has {_spell(declared)}")
 

@@ -7,6 +7,7 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
+
 from compiler.loop_ir import interpret, verify
 from compiler.ops import Array, get_operator
 from compiler.te import placeholder
@@ -34,13 +35,14 @@ def check() -> Check:
         assert again.output_types == operator.infer_types(types, again.ops[0].attributes)
         assert tuple(TensorType(array.shape, array.dtype) for array in expected) == again.output_types
         _check_names(op, types, attributes)
+        if not all(each.element_count for each in (*types, *again.output_types)):
+            return expected  # loop nests have no empty buffers: the graph folds what is computed from nothing
         function = again.naive()
         verify(function)
         outputs = [np.empty(each.shape, each.dtype) for each in again.output_types]
-        if all(each.element_count for each in (*types, *again.output_types)):
-            interpret(function, [*(np.ascontiguousarray(array).reshape(array.shape) for array in arrays), *outputs])
-            for output, reference in zip(outputs, expected, strict=True):
-                np.testing.assert_allclose(output, reference, rtol=tolerance, atol=tolerance)
+        interpret(function, [*(np.ascontiguousarray(array).reshape(array.shape) for array in arrays), *outputs])
+        for output, reference in zip(outputs, expected, strict=True):
+            np.testing.assert_allclose(output, reference, rtol=tolerance, atol=tolerance)
         return expected
 
     return run

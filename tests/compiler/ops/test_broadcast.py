@@ -2,14 +2,23 @@
 
 import numpy as np
 import pytest
-from compiler.errors import ShapeError, UnsupportedOperator
-from compiler.ops import get_operator
-from compiler.tensor_type import INT64, TensorType
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import mutually_broadcastable_shapes
 
-PAIRS = [((), ()), ((3,), ()), ((2, 3), (3,)), ((2, 1, 5), (3, 1)), ((1, 3, 1, 1), (2, 3, 5, 7)), ((2, 3, 5, 7), (3, 1, 1)), ((1,), (1, 1, 2, 1, 3))]
+from compiler.errors import ShapeError, UnsupportedOperator
+from compiler.ops import get_operator
+from compiler.tensor_type import INT64, TensorType
+
+PAIRS = [
+    ((), ()),
+    ((3,), ()),
+    ((2, 3), (3,)),
+    ((2, 1, 5), (3, 1)),
+    ((1, 3, 1, 1), (2, 3, 5, 7)),
+    ((2, 3, 5, 7), (3, 1, 1)),
+    ((1,), (1, 1, 2, 1, 3)),
+]
 ARITHMETIC = {"add": "Add", "sub": "Sub", "mul": "Mul", "div": "Div"}
 COMPARISONS = {"equal": "Equal", "less": "Less", "less_equal": "LessOrEqual", "greater": "Greater", "greater_equal": "GreaterOrEqual"}
 

@@ -4,11 +4,12 @@ from itertools import permutations
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from compiler.errors import ShapeError, UnsupportedOperator
 from compiler.ops import get_operator, normalize_slice
 from compiler.tensor_type import INT64, TensorType
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 
 def numbered(shape, dtype=np.float32):
@@ -56,7 +57,9 @@ bounds = st.integers(-9, 9)
 def test_slice(shape, parts, seed, check):
     x = numbered(shape) + seed
     parts = parts[: len(shape)]
-    starts, ends, steps = normalize_slice(shape, *(tuple(part[k] for part in parts) for k in (0, 1)), range(len(shape)), [p[2] for p in parts])
+    starts, ends, steps = normalize_slice(
+        shape, *(tuple(part[k] for part in parts) for k in (0, 1)), range(len(shape)), [p[2] for p in parts]
+    )
     (y,) = check("slice", [x], starts=starts, ends=ends, steps=steps)
     np.testing.assert_array_equal(y, x[tuple(slice(*part) for part in parts)])
 
@@ -166,7 +169,7 @@ def test_reshape(source, target, check):
 
 @pytest.mark.parametrize("target", [(5,), (-1,), (2, -3)])
 def test_reshape_errors(target):
-    with pytest.raises(ShapeError, match="reshape: the shape .* does not hold the same number of elements"):
+    with pytest.raises(ShapeError, match=r"reshape: the shape .* does not hold the same number of elements"):
         get_operator("reshape").infer_types([TensorType((2, 3))], {"shape": target})
 
 
@@ -222,9 +225,9 @@ def test_layout_transform(channels, check):
     (wider,) = check("layout_transform", [packed], source="NCHW4c", destination="NCHW8c", channels=channels)
     (back,) = check("layout_transform", [wider], source="NCHW8c", destination="NCHW", channels=channels)
     np.testing.assert_array_equal(back, x)
+    attributes = {"source": "NCHW4c", "destination": "NCHW", "channels": 9}
     with pytest.raises(ShapeError, match="layout_transform: needs an input of layout NCHW4c with 9 channels"):
-        types = [TensorType(packed.shape)]
-        get_operator("layout_transform").infer_types(types, {"source": "NCHW4c", "destination": "NCHW", "channels": 9})
+        get_operator("layout_transform").infer_types([TensorType(packed.shape)], attributes)
 
 
 @pytest.mark.parametrize("axis", [0, 1, 2])

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from compiler.errors import ShapeError, UnsupportedOperator
 from compiler.ops import OPERATORS, get_operator
 from compiler.tensor_type import BOOL, FLOAT32, INT32, INT64, TensorType

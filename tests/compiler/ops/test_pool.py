@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from compiler.errors import ShapeError
 from compiler.ops import OPERATORS, get_operator, pool_output_size
 from compiler.tensor_type import TensorType

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from compiler.errors import ShapeError, UnsupportedOperator
 from compiler.ops import get_operator
 from compiler.tensor_type import TensorType
@@ -26,7 +27,7 @@ def test_lstm(activations, peepholes, clip, check, ort):
         projected = x[step] @ w[0].T + b[0, : 4 * HIDDEN] + b[0, 4 * HIDDEN :]
         arrays = [projected, state, cell, r[0], *([p[0]] if peepholes else [])]
         state, cell = check("lstm_cell", arrays, activations=activations, clip=clip)
-        np.testing.assert_allclose(state, expected[step, 0], atol=1e-5)
+        np.testing.assert_allclose(state, expected[step, 0], rtol=1e-5, atol=1e-5)
     np.testing.assert_allclose(state, last_h[0], atol=1e-5)
     np.testing.assert_allclose(cell, last_c[0], atol=1e-5)
 
@@ -44,7 +45,7 @@ def test_gru(activations, linear, clip, check, ort):
         projected = x[step] @ w[0].T + b[0, : 3 * HIDDEN]
         arrays = [projected, state, r[0], b[0, 3 * HIDDEN :]]
         (state,) = check("gru_cell", arrays, activations=activations, clip=clip, linear_before_reset=linear)
-        np.testing.assert_allclose(state, expected[step, 0], atol=1e-5)
+        np.testing.assert_allclose(state, expected[step, 0], rtol=1e-5, atol=1e-5)
 
 
 def test_errors():
@@ -53,5 +54,7 @@ def test_errors():
     assert get_operator("lstm_cell").infer_types(types, attributes) == (TensorType((2, 5)), TensorType((2, 5)))
     with pytest.raises(ShapeError, match=r"lstm_cell: needs shapes \[2, 20\], \[2, 5\], \[2, 5\], \[20, 5\]; found float32\[2, 21\]"):
         get_operator("lstm_cell").infer_types([TensorType((2, 21)), *types[1:]], attributes)
-    with pytest.raises(UnsupportedOperator, match="lstm_cell: activations affine, tanh, tanh are not 3 of the known ones: sigmoid, tanh, relu"):
+    with pytest.raises(
+        UnsupportedOperator, match="lstm_cell: activations affine, tanh, tanh are not 3 of the known ones: sigmoid, tanh, relu"
+    ):
         get_operator("lstm_cell").infer_types(types, attributes | {"activations": ("affine", "tanh", "tanh")})

@@ -4,6 +4,7 @@ from itertools import combinations
 
 import numpy as np
 import pytest
+
 from compiler.errors import ShapeError
 from compiler.ops import get_operator
 from compiler.tensor_type import TensorType

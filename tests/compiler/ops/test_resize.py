@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from compiler.errors import ShapeError, UnsupportedOperator
 from compiler.ops import get_operator
 from compiler.ops.resize_coordinates import AxisResize, nearest_table
@@ -42,7 +43,12 @@ def image(seed=1, extents=EXTENTS):
 
 
 def run_onnx(ort, x, attributes, sizes=None, scales=None, **extra):
-    inputs = [x, None, None if scales is None else np.asarray((1, 1, *scales), np.float32), None if sizes is None else np.asarray((1, 2, *sizes))]
+    inputs = [
+        x,
+        None,
+        None if scales is None else np.asarray((1, 1, *scales), np.float32),
+        None if sizes is None else np.asarray((1, 2, *sizes)),
+    ]
     names = {"mode": "mode", "coordinate_transformation": "coordinate_transformation_mode", "nearest_mode": "nearest_mode"}
     return ort("Resize", inputs if sizes else inputs[:3], opset=19, **{new: attributes[old] for old, new in names.items()}, **extra)[0]
 
@@ -113,7 +119,9 @@ def test_upsampling_by_two_is_one_division():
     x = TensorType((1, 1, 4, 4))
     table = nearest_table(AxisResize("asymmetric", 2.0, 4, 8), "floor")
     assert table.tolist() == [0, 0, 1, 1, 2, 2, 3, 3]
-    assert get_operator("resize").infer_types([x], by_scale((2.0, 2.0), "asymmetric") | {"sizes": (1, 1, 8, 8)}) == (TensorType((1, 1, 8, 8)),)
+    assert get_operator("resize").infer_types([x], by_scale((2.0, 2.0), "asymmetric") | {"sizes": (1, 1, 8, 8)}) == (
+        TensorType((1, 1, 8, 8)),
+    )
 
 
 @pytest.mark.parametrize(

@@ -201,7 +201,7 @@ def test_the_library_exports_its_interface_only(library: Path) -> None:
     assert [name for name in names if hasattr(executable._native.owner, name)] == []
 
 
-def test_no_inputs_and_no_weights(code: ModelCode, tmp_path: Path) -> None:
+def test_no_inputs_and_no_weights(tmp_path: Path) -> None:
     source = tmp_path / "constant.c"
     source.write_text(
         '#include "tilewright_runtime.h"\n'

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from compiler.runtime import ALIGNMENT, aligned_copy, allocate_bytes, empty_array, is_aligned
-from compiler.tensor_type import TensorType
+from compiler.tensor_type import BOOL, INT64, TensorType
 
 
 @pytest.mark.parametrize("size", [0, 1, 63, 64, 1000, (2 << 20) - 1, 2 << 20, 5 << 20])
@@ -17,7 +17,9 @@ def test_allocated_bytes_are_zero_aligned_and_writable(size: int) -> None:
     assert (block == 7).all()
 
 
-@pytest.mark.parametrize("kind", [TensorType((3, 5)), TensorType((0, 4)), TensorType((), np.dtype(np.int64)), TensorType((7,), np.dtype(np.bool_))])
+@pytest.mark.parametrize(
+    "kind", [TensorType((3, 5)), TensorType((0, 4)), TensorType((), np.dtype(np.int64)), TensorType((7,), np.dtype(np.bool_))]
+)
 def test_empty_array_has_the_type(kind: TensorType) -> None:
     array = empty_array(kind)
     assert array.shape == kind.shape

@@ -19,7 +19,9 @@ def build_stress(folder: Path, *options: str) -> tuple[Path, str]:
     """The program, and the compiler's words where it cannot be built."""
     program = folder / "stress"
     words = [*find_toolchain().command, "-std=c11", "-O1", f"-I{NATIVE_FOLDER}", *options, str(STRESS_SOURCE)]
-    done = subprocess.run([*words, *map(str, RUNTIME_SOURCES), "-o", str(program), "-lpthread"], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [*words, *map(str, RUNTIME_SOURCES), "-o", str(program), "-lpthread"], capture_output=True, text=True, check=False
+    )
     return program, done.stderr if done.returncode else ""
 
 

@@ -10,7 +10,7 @@ import pytest
 from compiler.errors import ToolchainError
 from compiler.runtime import Toolchain, find_toolchain, read_environment
 
-SOURCE = "int tw_answer(void); __attribute__((visibility(\"default\"))) int tw_answer(void) { return 42; }\n"
+SOURCE = 'int tw_answer(void); __attribute__((visibility("default"))) int tw_answer(void) { return 42; }\n'
 
 
 def test_the_system_compiler_comes_first(monkeypatch: pytest.MonkeyPatch) -> None:
