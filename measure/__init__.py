@@ -1,12 +1,39 @@
 """Time a candidate: build it in a worker process, run it in a killable child, say what came of it. Next: `records_db`, which keeps it."""
 
+from measure.builder import Builder, BuilderOptions, BuildTicket
 from measure.device import Device, describe_host
+from measure.errors import MeasureError
 from measure.measurement import Measurement, MeasureStatus, Verification
+from measure.reference import ReferenceCase, make_reference_case
+from measure.replay import Recorded, ReplayBuilder, ReplayRunner
+from measure.request import ArtifactBuilder, BuildRequest, Built, RunLimits, Runner
+from measure.runner import LocalRunner, RunnerOptions
+from measure.sampling import SamplingOptions
+from measure.verify import TOLERANCE, verify_outputs
 
 __all__ = [
+    "TOLERANCE",
+    "ArtifactBuilder",
+    "BuildRequest",
+    "BuildTicket",
+    "Builder",
+    "BuilderOptions",
+    "Built",
     "Device",
+    "LocalRunner",
+    "MeasureError",
     "MeasureStatus",
     "Measurement",
+    "Recorded",
+    "ReferenceCase",
+    "ReplayBuilder",
+    "ReplayRunner",
+    "RunLimits",
+    "Runner",
+    "RunnerOptions",
+    "SamplingOptions",
     "Verification",
     "describe_host",
+    "make_reference_case",
+    "verify_outputs",
 ]

@@ -85,8 +85,8 @@ class ChildServer:
 
     def _loop(self) -> None:
         while True:
-            self._watch_parent()
             self._start_jobs()
+            self._watch_parent()
             for key, events in self._selector.select(self._patience_secs()):
                 if key.fileobj is not self._parent:
                     if key.data in self._children:
@@ -154,7 +154,10 @@ class ChildServer:
         try:
             data = child.connection.recv(CHUNK_BYTES)
             frames = list(child.reader.feed(data))
-        except (OSError, FrameError):
+        except FrameError as error:
+            self._lose(child, "died", f"answered with {error}")
+            return
+        except OSError:
             data, frames = b"", []
         if not data:
             self._lose(child, "died")
@@ -173,15 +176,14 @@ class ChildServer:
         now = time.monotonic()
         for child in list(self._children):
             if child.job is not None and child.deadline_secs <= now:
-                self._lose(child, "timeout")
+                self._lose(child, "timeout", f"killed after {now - child.started_secs:.1f} s")
 
-    def _lose(self, child: ChildProcess, outcome: str) -> None:
-        """The child is gone, or has to go, without an answer."""
+    def _lose(self, child: ChildProcess, outcome: str, text: str = "") -> None:
+        """The child is gone, or has to go, without an answer. text: why, if not what the system says of its death."""
         identity, secs = child.job, time.monotonic() - child.started_secs
         death = self._remove(child)
         if identity is not None:
-            text = f"killed after {secs:.1f} s" if outcome == "timeout" else death
-            self._answer(identity, Frame({"outcome": outcome, "text": text}), secs)
+            self._answer(identity, Frame({"outcome": outcome, "text": text or death}), secs)
 
     def _remove(self, child: ChildProcess) -> str:
         self._selector.unregister(child.connection)

@@ -35,7 +35,7 @@ class FeatureEncoder:
             flat = np.fromiter(
                 (each[name] for each in quantities for name in self._described), np.float64, len(candidates) * len(self._described)
             )
-            parts.append(_log2_of_quantities(flat.reshape(len(candidates), -1)))
+            parts.append(_log2_of_quantities(flat.reshape(len(candidates), len(self._described))))
         return np.concatenate(parts, axis=1) if parts else np.zeros((len(candidates), 0))
 
 

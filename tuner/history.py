@@ -3,6 +3,9 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
 from measure import Measurement
 from schedule_space import Candidate
 
@@ -44,3 +47,7 @@ class History:
             (observation.run_secs, position) for position, observation in enumerate(self.observations) if observation.run_secs is not None
         ]
         return [self.observations[position] for _, position in sorted(timed)]
+
+    def run_secs(self) -> NDArray[np.float64]:
+        """Of every observation, not-a-number where it failed."""
+        return np.array([np.nan if each.run_secs is None else each.run_secs for each in self.observations], np.float64)

@@ -4,76 +4,74 @@ default -> a batch spread over the space -> again and again: fit; score a random
 measured candidates to neighbours that score better; take the top, and a few at random
 """
 
-from collections.abc import Iterable
-from heapq import nsmallest
-
 import numpy as np
 
 from schedule_space import Candidate, ScheduleSpace
+from tuner.candidate_pool import CandidatePool
 from tuner.cost_model import CostModel, XGBoostCostModel
 from tuner.features import FeatureEncoder, Matrix
 from tuner.search_strategy import Search, register_strategy
 
 FIRST_BATCH = 12  # measured candidates, failures included, before the model is asked
-SPREAD_POOL = 200
-POOL = 600
-CLIMBERS = 8  # candidates whose neighbours are scored, per step of the climb
+SPREAD_DRAWS = 128
+FIRST_DRAWS = 256
+FRESH_DRAWS = 64  # added to the pool with every batch
+POOL = 2000  # candidates that are scored anew after every fit
+CLIMBERS = 8  # candidates whose neighbours join the pool, per step of the climb
 CLIMBING_STEPS = 3
 EXPLORING_SHARE = 0.15
 
 
 @register_strategy("xgb")
 class ModelGuidedSearch(Search):
-    """Needs some ten measurements to be better than chance; costs about 20 us per scored candidate."""
+    """Needs some ten measurements to be better than chance."""
 
     def __init__(self, space: ScheduleSpace, rng: np.random.Generator) -> None:
         super().__init__(space, rng)
         self._encoder = FeatureEncoder(space)
+        self._pool = CandidatePool(self._encoder)
         self._model: CostModel = XGBoostCostModel(int(rng.integers(1 << 31)))
-        self._fitted_on = 0
+        self._rows: Matrix = self._encoder.encode([])
 
     def propose(self, count: int) -> list[Candidate]:
         if len(self.history.observations) < FIRST_BATCH:
             return self._spread(count)
-        self._fit()
+        self._model.fit(self._measured_rows(), self.history.run_secs())
         ranked = self._climb()
         exploring = int(self.rng.binomial(count, EXPLORING_SHARE))
         best = ranked[: count - exploring]
         return best + self.draw(count - len(best))
 
-    def _fit(self) -> None:
-        observations = self.history.observations
-        if len(observations) == self._fitted_on:
-            return
-        rows = self._encoder.encode([observation.candidate for observation in observations])
-        secs = np.array([np.nan if observation.run_secs is None else observation.run_secs for observation in observations])
-        self._model.fit(rows, secs)
-        self._fitted_on = len(observations)
+    def _measured_rows(self) -> Matrix:
+        """Of all observations; each is encoded once."""
+        new = [observation.candidate for observation in self.history.observations[len(self._rows) :]]
+        self._rows = np.concatenate([self._rows, self._encoder.encode(new)])
+        return self._rows
 
     def _climb(self) -> list[Candidate]:
-        """All candidates that were scored and nobody has claimed, best first."""
-        scores: dict[Candidate, float] = {}
-        self._score(self.draw(POOL), scores)
+        """Candidates that nobody has claimed, those with the least predicted time first."""
+        pool = self._pool
+        pool.drop(self.history.is_claimed)
+        pool.add(self.draw(FRESH_DRAWS if len(pool) else FIRST_DRAWS))
+        scores = self._model.predict(pool.rows)
         climbers = [observation.candidate for observation in self.history.ranked()[:CLIMBERS]]
         climbed: set[Candidate] = set()
         for _ in range(CLIMBING_STEPS):
             climbed.update(climbers)
-            self._score((neighbour for climber in climbers for neighbour in self.space.neighbours(climber)), scores)
-            climbers = nsmallest(CLIMBERS, (candidate for candidate in scores if candidate not in climbed), key=scores.__getitem__)
-        return sorted(scores, key=scores.__getitem__)
-
-    def _score(self, candidates: Iterable[Candidate], scores: dict[Candidate, float]) -> None:
-        """Adds the scores of those that are new and free."""
-        new = list(dict.fromkeys(each for each in candidates if each not in scores and not self.history.is_claimed(each)))
-        if new:
-            scores.update(zip(new, self._model.predict(self._encoder.encode(new)).tolist(), strict=True))
+            reached = (neighbour for climber in climbers for neighbour in self.space.neighbours(climber))
+            new_rows = pool.add(neighbour for neighbour in reached if not self.history.is_claimed(neighbour))
+            scores = np.concatenate([scores, self._model.predict(new_rows)])
+            ahead = (pool.candidates[position] for position in np.argsort(scores, kind="stable")[: 4 * CLIMBERS])
+            climbers = [candidate for candidate in ahead if candidate not in climbed][:CLIMBERS]
+        pool.keep(np.argsort(scores, kind="stable")[:POOL])
+        return pool.candidates
 
     def _spread(self, count: int) -> list[Candidate]:
         """Random candidates as far as possible from each other and from what was measured, in the space of the features."""
-        pool = self.draw(max(SPREAD_POOL, count))
+        pool = self.draw(max(SPREAD_DRAWS, count))
         if len(pool) <= count:
             return pool
-        rows = _normalise(self._encoder.encode([*pool, *(observation.candidate for observation in self.history.observations)]))
+        rows = _normalise(np.concatenate([self._encoder.encode(pool), self._measured_rows()]))
         chosen = rows[len(pool) :]
         distance = np.full(len(pool), np.inf)
         for row in chosen:

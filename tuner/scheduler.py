@@ -10,6 +10,7 @@ Tasks that take a thousandth of the model's time, or that have no choice left, s
 """
 
 from dataclasses import dataclass, field
+from math import exp2
 
 WINDOW = 32
 HALVING = 24
@@ -75,8 +76,8 @@ class BudgetScheduler:
     def _gain_secs(self, task: TaskProgress, batch: int) -> float:
         """Seconds of one inference that the next batch may save."""
         if task.best_secs is None:
-            return self._largest_share_secs() * HOPE * 0.5 ** (task.trials / HALVING)
-        hope = task.best_secs * HOPE * 0.5 ** (task.stale / HALVING) * batch / (batch + task.trials)
+            return self._largest_share_secs() * HOPE * exp2(-task.trials / HALVING)
+        hope = task.best_secs * HOPE * exp2(-task.stale / HALVING) * batch / (batch + task.trials)
         room = task.best_secs - self._least_secs(task)
         return task.weight * max(0.0, min(room, max(task.momentum_secs * batch, hope)))
 

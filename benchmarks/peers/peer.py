@@ -31,7 +31,8 @@ class Prepared(Protocol):
 
 
 class Peer(Protocol):
-    name: str
+    @property
+    def name(self) -> str: ...
 
     def version(self) -> str: ...
 

@@ -1,8 +1,8 @@
 """Graph pass: convolutions and what stands between them work on blocked activations "NCHW{c}c". In: Graph with plain values. Out: Graph.
 
-Convolutions are fixed to the blocked layout, graph inputs and outputs and everything without a rule in `layout_rules.py` to the plain one.
-The nodes that can do either are divided by a minimum cut, whose cost is the bytes that layout changes move: a value is changed at most
-once, however many read it; constants are changed at compile time; a value with a single pixel and no padding lanes is only viewed.
+Convolutions are fixed to the blocked layout; graph inputs and outputs, and what has no rule in `layout_rules.py`, to the plain one. The
+nodes that can do either are divided by a minimum cut, whose cost is the bytes that layout changes move: a value is changed at most once,
+however many read it; constants are changed at compile time; a value with a single pixel and no padding lanes is only viewed.
 """
 
 from collections.abc import Hashable
@@ -44,6 +44,8 @@ def _blocked_nodes(graph: Graph, rules: dict[str, LayoutRule], block: int) -> se
         rule, name = rules.get(node.outputs[0]), node.outputs[0]
         side: Hashable = Side.PLAIN if rule is None else Side.BLOCKED if rule.always_blocked else name
         written.update(dict.fromkeys(node.outputs, side))
+        if rule is not None and rule.plain_bytes:
+            network.connect(Side.BLOCKED, name, rule.plain_bytes)
         for position, value in enumerate(node.inputs):
             operand = Operand.SPATIAL if rule is None else rule.operands[position]
             if operand is not Operand.FOLLOW:
@@ -148,7 +150,7 @@ def choose_layouts(graph: Graph, block: int) -> Graph:
         rule = layout_rule(graph, node, block)
         if rule is not None:
             rules[node.outputs[0]] = rule
-    if not any(rule.always_blocked for rule in rules.values()):
+    if not any(rule.always_blocked or rule.plain_bytes for rule in rules.values()):
         return graph
     blocked = _blocked_nodes(graph, rules, block)
     building = _LayoutBuilder(graph, block)

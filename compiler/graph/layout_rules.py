@@ -25,13 +25,14 @@ class LayoutRule:
     """How a node works in the blocked layout: what it takes of each operand, and its attributes there.
 
     always_blocked: a convolution, whose result is never plain. free_input: one with fewer input channels than lanes, which takes its data
-    plain or blocked.
+    plain or blocked. plain_bytes: what working on plain values costs more, as bytes moved.
     """
 
     operands: tuple[Operand, ...]
     attributes: Mapping[str, Any]
     always_blocked: bool = False
     free_input: bool = False
+    plain_bytes: int = 0
 
 
 # Finite numbers in the padding lanes may become infinite or NaN here.
@@ -56,10 +57,11 @@ def _convolution(graph: Graph, node: Node, block: int) -> LayoutRule | None:
     whole_blocks = per_group % block == 0 and (out_channels // groups) % block == 0
     if attributes["layout"] != "NCHW" or attributes["out_layout"] != "NCHW" or not (groups == 1 or depthwise or whole_blocks):
         return None
-    free = groups == 1 and in_channels < block
-    layout = blocked_layout(block)
+    layout, operands = blocked_layout(block), (Operand.FOLLOW, Operand.AS_IS)
     blocked = {**attributes, "layout": layout, "out_layout": layout}
-    return LayoutRule((Operand.FOLLOW, Operand.AS_IS), blocked, always_blocked=True, free_input=free)
+    if depthwise and groups > 1:
+        return LayoutRule(operands, blocked, plain_bytes=graph.types[node.outputs[0]].size_bytes)
+    return LayoutRule(operands, blocked, always_blocked=True, free_input=groups == 1 and in_channels < block)
 
 
 def _with_layout(_: Graph, node: Node, block: int) -> LayoutRule | None:

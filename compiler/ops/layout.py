@@ -6,7 +6,10 @@ normalisations and `layout_transform`.
 
 import re
 
+import numpy as np
+
 from compiler.errors import ShapeError
+from compiler.ops.operator import Array
 
 PLAIN = "NCHW"
 SPATIAL_NAMES = {0: "", 1: "w", 2: "hw", 3: "dhw"}
@@ -44,3 +47,22 @@ def fits_layout(layout: str, shape: tuple[int, ...]) -> bool:
     """Whether a shape can be read in this layout."""
     block = channel_block(layout)
     return len(shape) == 5 and shape[4] == block if block else len(shape) >= 2
+
+
+def to_plain(x: Array, layout: str, channels: int) -> Array:
+    """A blocked array as NCHW; a plain one as it is."""
+    if not channel_block(layout):
+        return x
+    n, blocks, h, w, block = x.shape
+    return x.transpose(0, 1, 4, 2, 3).reshape(n, blocks * block, h, w)[:, :channels]
+
+
+def from_plain(x: Array, layout: str) -> Array:
+    """The inverse: lanes beyond the channels are 0."""
+    block = channel_block(layout)
+    if not block:
+        return x
+    n, channels, h, w = x.shape
+    blocks = -(-channels // block)
+    padded = np.pad(x, ((0, 0), (0, blocks * block - channels), (0, 0), (0, 0)))
+    return padded.reshape(n, blocks, block, h, w).transpose(0, 1, 3, 4, 2)

@@ -7,8 +7,7 @@ Packing fills the lanes beyond the channels with zeros; unpacking leaves them ou
 from collections.abc import Sequence
 from typing import Any
 
-from compiler.ops.layout import channel_block, fits_layout, layout_axis_names
-from compiler.ops.normalize import from_plain, to_plain
+from compiler.ops.layout import channel_block, fits_layout, from_plain, layout_axis_names, to_plain
 from compiler.ops.operator import Array, Attributes, FusionKind, Operator, register_operator
 from compiler.ops.type_rules import require, require_count
 from compiler.te import Expr, Tensor, compute, select

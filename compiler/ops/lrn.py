@@ -10,8 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from compiler.ops.layout import channel_block, fits_layout, layout_axis_names
-from compiler.ops.normalize import from_plain, to_plain
+from compiler.ops.layout import channel_block, fits_layout, from_plain, layout_axis_names, to_plain
 from compiler.ops.operator import Array, Attributes, FusionKind, Operator, register_operator
 from compiler.ops.precision import in_float64
 from compiler.ops.type_rules import require, require_count, require_kind

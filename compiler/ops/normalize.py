@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from compiler.ops.layout import channel_block, fits_layout, layout_axis_names, spatial_axes
+from compiler.ops.layout import channel_block, fits_layout, from_plain, layout_axis_names, spatial_axes, to_plain
 from compiler.ops.operator import Array, Attributes, FusionKind, Operator, register_operator
 from compiler.ops.precision import in_float64
 from compiler.ops.reduce import reduce_stage
@@ -47,25 +47,6 @@ def per_channel(vectors: Sequence[Tensor], index: Sequence[Expr], layout: str, v
     channel = index[1] * block + index[4]
     result = value([vector[channel] for vector in vectors])
     return select(channel < channels, result, 0.0) if channels % block else result
-
-
-def to_plain(x: Array, layout: str, channels: int) -> Array:
-    """A blocked array as NCHW; a plain one as it is."""
-    if not channel_block(layout):
-        return x
-    n, blocks, h, w, block = x.shape
-    return x.transpose(0, 1, 4, 2, 3).reshape(n, blocks * block, h, w)[:, :channels]
-
-
-def from_plain(x: Array, layout: str) -> Array:
-    """The inverse: lanes beyond the channels are 0."""
-    block = channel_block(layout)
-    if not block:
-        return x
-    n, channels, h, w = x.shape
-    blocks = -(-channels // block)
-    padded = np.pad(x, ((0, 0), (0, blocks * block - channels), (0, 0), (0, 0)))
-    return padded.reshape(n, blocks, block, h, w).transpose(0, 1, 3, 4, 2)
 
 
 def _columns(vectors: Sequence[Array], rank: int) -> list[Array]:

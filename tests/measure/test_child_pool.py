@@ -47,7 +47,7 @@ def test_every_misdeed_is_told_and_the_next_job_runs(make_pool: MakePool) -> Non
         "exit": (OutcomeKind.DIED, "exited with code 3 before it answered"),
         "eat memory": (OutcomeKind.DIED, "out of memory"),
         "talk for ever": (OutcomeKind.RAISED, "File too large"),
-        "answer nonsense": (OutcomeKind.DIED, ""),
+        "answer nonsense": (OutcomeKind.DIED, "answered with a frame of"),
         "fail to prepare": (OutcomeKind.RAISED, "ValueError: no such workload"),
     }
     for misdeed, (kind, text) in expected.items():

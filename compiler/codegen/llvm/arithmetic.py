@@ -16,7 +16,6 @@ from compiler.errors import CodegenError
 
 _PLAIN = {"add": "add", "sub": "sub", "mul": "mul", "and": "and", "or": "or"}
 _FLOAT = {"add": "fadd", "sub": "fsub", "mul": "fmul", "div": "fdiv", "mod": "frem"}
-_PREDICATES = {"lt": "lt", "le": "le", "gt": "gt", "ge": "ge", "eq": "eq", "ne": "ne"}
 
 
 def float_binary(scope: Scope, module: KernelModule, op: str, a: ir.Value, b: ir.Value) -> ir.Value:
@@ -98,9 +97,9 @@ def _integer_power(scope: Scope, dtype: Dtype, a: ir.Value, b: ir.Value) -> ir.V
 def compare(scope: Scope, op: str, dtype: Dtype, a: ir.Value, b: ir.Value) -> ir.Value:
     """A truth value; comparisons with NaN are false except `ne`."""
     if dtype.kind == "f":
-        return scope.compare("fcmp une" if op == "ne" else f"fcmp o{_PREDICATES[op]}", a, b)
+        return scope.compare("fcmp une" if op == "ne" else f"fcmp o{op}", a, b)
     sign = "" if op in ("eq", "ne") else "u" if dtype.kind in "ub" else "s"
-    return scope.compare(f"icmp {sign}{_PREDICATES[op]}", a, b)
+    return scope.compare(f"icmp {sign}{op}", a, b)
 
 
 def cast(scope: Scope, value: ir.Value, source: Dtype, result: Dtype) -> ir.Value:

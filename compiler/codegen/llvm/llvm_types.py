@@ -62,7 +62,9 @@ def suffix(kind: ir.Type) -> str:
 def constant(kind: ir.Type, value: bool | int | float) -> ir.Value:
     """`value` in every lane of `kind`."""
     scalar = scalar_of(kind)
-    if isinstance(scalar, ir.IntType):
+    if scalar is I1:
+        text = "true" if value else "false"
+    elif isinstance(scalar, ir.IntType):
         text = str(_wrap(int(value), scalar.width))
     else:
         text = ir.Constant(scalar, float(np.float16(value)) if scalar is HALF else float(value)).get_reference()

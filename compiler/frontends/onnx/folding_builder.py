@@ -46,7 +46,7 @@ class FoldingBuilder:
 
     def add_input(self, name: str, value_type: TensorType) -> Value:
         require_runtime_dtype(value_type.dtype, f"input {name!r}")
-        value = Value(name, value_type)
+        value = Value(name, value_type, None if value_type.element_count else np.zeros(value_type.shape, value_type.dtype))
         self._types[name] = value_type
         self._inputs.append(value)
         return value
@@ -72,6 +72,8 @@ class FoldingBuilder:
         if len(arrays) == len(inputs):
             with np.errstate(all="ignore"):
                 return tuple(self.constant(array) for array in operator.reference(arrays, attributes))
+        if not any(value_type.element_count for value_type in types):
+            return tuple(self.constant(np.zeros(value_type.shape, value_type.dtype)) for value_type in types)
         for value in inputs:
             require_runtime_dtype(value.dtype, f"operand {value.name!r}")
         for value_type in types:

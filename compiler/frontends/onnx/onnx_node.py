@@ -8,12 +8,14 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-from onnx import AttributeProto, GraphProto, NodeProto, helper, numpy_helper
+from onnx import AttributeProto, GraphProto, NodeProto, helper
 
 from compiler.errors import ModelError, UnsupportedOperator
+from compiler.frontends.onnx.read_model import read_tensor
 from compiler.frontends.onnx.value import Value
 from compiler.ops import Array
 
+AttributeType = AttributeProto.AttributeType
 RunSubgraph = Callable[[GraphProto, Sequence[Value]], tuple[Value, ...]]
 
 
@@ -89,43 +91,35 @@ class OnnxNode:
         return name in self._attributes
 
     def int_attribute(self, name: str, default: int) -> int:
-        return int(self._read(name, default))
+        return int(self._read(name, AttributeProto.INT, default))
 
     def float_attribute(self, name: str, default: float) -> float:
-        return float(self._read(name, default))
+        return float(self._read(name, AttributeProto.FLOAT, default))
 
     def string_attribute(self, name: str, default: str) -> str:
-        value = self._read(name, default)
-        return value.decode("utf-8", errors="replace") if isinstance(value, bytes) else str(value)
+        return _text(self._read(name, AttributeProto.STRING, default))
 
     def ints_attribute(self, name: str, default: Sequence[int]) -> tuple[int, ...]:
-        return tuple(int(item) for item in self._read(name, default))
+        return tuple(int(item) for item in self._read(name, AttributeProto.INTS, default))
 
     def optional_ints_attribute(self, name: str) -> tuple[int, ...] | None:
         return self.ints_attribute(name, ()) if self.has_attribute(name) else None
 
     def floats_attribute(self, name: str, default: Sequence[float]) -> tuple[float, ...]:
-        return tuple(float(item) for item in self._read(name, default))
+        return tuple(float(item) for item in self._read(name, AttributeProto.FLOATS, default))
 
     def strings_attribute(self, name: str, default: Sequence[str]) -> tuple[str, ...]:
-        values = self._read(name, default)
-        return tuple(value.decode("utf-8", errors="replace") if isinstance(value, bytes) else str(value) for value in values)
+        return tuple(_text(value) for value in self._read(name, AttributeProto.STRINGS, default))
 
     def tensor_attribute(self, name: str) -> Array:
-        value = self._read(name, None)
-        if value is None:
-            raise ModelError(f"attribute {name!r} is missing")
-        return numpy_helper.to_array(value)
+        return read_tensor(self._required(name, AttributeProto.TENSOR))
 
     def run_subgraph(self, name: str, inputs: Sequence[Value]) -> tuple[Value, ...]:
         """Converts the graph in attribute `name` in place, with `inputs` for its inputs; gives its outputs."""
         return self._run_subgraph(self.subgraph(name), inputs)
 
     def subgraph(self, name: str) -> GraphProto:
-        graph = self._read(name, None)
-        if graph is None:
-            raise ModelError(f"attribute {name!r} is missing")
-        assert isinstance(graph, GraphProto)
+        graph: GraphProto = self._required(name, AttributeProto.GRAPH)
         return graph
 
     def ignore_attributes(self, *names: str) -> None:
@@ -138,8 +132,21 @@ class OnnxNode:
             supported = ", ".join(sorted(set(self._attributes) - self._unread)) or "none of those given"
             raise UnsupportedOperator(f"attribute {names} is not supported here; supported: {supported}")
 
-    def _read(self, name: str, default: Any) -> Any:
+    def _required(self, name: str, attribute_type: AttributeType) -> Any:
+        if name not in self._attributes:
+            raise ModelError(f"attribute {name!r} is missing")
+        return self._read(name, attribute_type, None)
+
+    def _read(self, name: str, attribute_type: AttributeType, default: Any) -> Any:
         self._unread.discard(name)
         if name not in self._attributes:
             return default
-        return helper.get_attribute_value(self._attributes[name])
+        attribute = self._attributes[name]
+        if attribute.type != attribute_type:
+            found, wanted = (AttributeProto.AttributeType.Name(each) for each in (attribute.type, attribute_type))
+            raise ModelError(f"attribute {name!r} is of type {found}; it must be {wanted}")
+        return helper.get_attribute_value(attribute)
+
+
+def _text(value: bytes | str) -> str:
+    return value.decode("utf-8", errors="replace") if isinstance(value, bytes) else value

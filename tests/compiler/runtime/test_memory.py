@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from compiler.runtime import ALIGNMENT, aligned_copy, allocate_bytes, empty_array, is_aligned
-from compiler.tensor_type import BOOL, INT64, TensorType
+from compiler.tensor_type import TensorType
 
 
 @pytest.mark.parametrize("size", [0, 1, 63, 64, 1000, (2 << 20) - 1, 2 << 20, 5 << 20])

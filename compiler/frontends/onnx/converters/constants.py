@@ -1,15 +1,18 @@
 """ONNX frontend: operators whose result is known when the model is read: Constant, Shape, Size, ConstantOfShape, Range, EyeLike."""
 
+from math import prod
+
 import numpy as np
 from onnx import AttributeProto, helper
 
-from compiler.errors import UnsupportedOperator
+from compiler.errors import ShapeError, UnsupportedOperator
 from compiler.frontends.onnx.converters.registry import converts
 from compiler.frontends.onnx.folding_builder import FoldingBuilder
 from compiler.frontends.onnx.onnx_node import OnnxNode
 from compiler.frontends.onnx.read_model import element_dtype, read_tensor
 from compiler.frontends.onnx.value import Value
 
+MOST_BYTES = 1 << 33
 CONSTANT_DTYPES = {"value_float": np.float32, "value_floats": np.float32, "value_int": np.int64, "value_ints": np.int64}
 
 
@@ -40,9 +43,9 @@ def convert_size(node: OnnxNode, build: FoldingBuilder) -> Value:
 @converts("ConstantOfShape", since=9)
 def convert_constant_of_shape(node: OnnxNode, build: FoldingBuilder) -> Value:
     shape = node.constant_ints(0, "the shape")
-    if not node.has_attribute("value"):
-        return build.constant(np.zeros(shape, np.float32))
-    value = node.tensor_attribute("value").reshape(-1)
+    value = node.tensor_attribute("value").reshape(-1) if node.has_attribute("value") else np.zeros(1, np.float32)
+    if min(shape, default=0) < 0 or prod(shape) * value.itemsize > MOST_BYTES:
+        raise ShapeError(f"a constant of shape {shape} is not supported; supported are at most {MOST_BYTES} bytes")
     return build.constant(np.full(shape, value[0], value.dtype))
 
 

@@ -49,6 +49,6 @@ def unsupported(domain: str, op_type: str) -> UnsupportedOperator:
     """The error that says that an operator is unknown and what is known."""
     versions = CONVERTERS.get((domain, op_type))
     if versions:
-        return UnsupportedOperator(f"is supported since opset {min(versions)} only")
+        return UnsupportedOperator(f"the operator {op_type} is supported since opset {min(versions)} only")
     known = ", ".join(supported_operators())
-    return UnsupportedOperator(f"is not supported; supported operators: {known}")
+    return UnsupportedOperator(f"the operator {domain + '.' if domain else ''}{op_type} is not supported; supported are {known}")

@@ -1,6 +1,7 @@
 """ONNX frontend: Resize and its forerunner Upsample.
 
-Before opset 11 the output element i comes from the input at i / scale, rounded down where one neighbour is taken.
+Before opset 11 the output element i comes from the input at i / scale; where one neighbour is taken, that is rounded down along axes that
+grow and up along axes that shrink (onnxruntime's reading of a specification that leaves it open).
 """
 
 from math import floor
@@ -30,14 +31,23 @@ def _asymmetric(node: OnnxNode, build: FoldingBuilder, scales: tuple[float, ...]
     data, mode = node.input(0), node.string_attribute("mode", "nearest")
     if len(scales) != data.rank:
         raise ShapeError(f"{len(scales)} scales are given for {data.type}")
+    growing, shrinking = tuple(max(scale, 1.0) for scale in scales), tuple(min(scale, 1.0) for scale in scales)
+    if mode != "nearest":
+        return _resize_by(build, data, "linear" if mode == "bilinear" else mode, scales, "floor")
+    return _resize_by(build, _resize_by(build, data, mode, growing, "floor"), mode, shrinking, "ceil")
+
+
+def _resize_by(build: FoldingBuilder, data: Value, mode: str, scales: tuple[float, ...], nearest_mode: str) -> Value:
+    if set(scales) <= {1.0}:
+        return data
     return build.emit(
         "resize",
         data,
-        mode="linear" if mode == "bilinear" else mode,
+        mode=mode,
         sizes=tuple(floor(extent * scale) for extent, scale in zip(data.shape, scales, strict=True)),
         scales=scales,
         coordinate_transformation="asymmetric",
-        nearest_mode="floor",
+        nearest_mode=nearest_mode,
         cubic_coeff_a=-0.75,
         exclude_outside=False,
         roi=(),

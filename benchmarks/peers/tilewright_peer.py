@@ -1,0 +1,49 @@
+"""Tilewright itself, behind the interface of the others: tuned from a database, or with its default schedules."""
+
+import tempfile
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import onnx
+from numpy.typing import NDArray
+
+import tilewright as tw
+from benchmarks.peers.peer import Arrays, Prepared
+
+
+@dataclass(frozen=True, slots=True)
+class _Compiled:
+    executable: tw.Executable
+
+    def run(self, inputs: Arrays) -> list[NDArray[Any]]:
+        return self.executable.run(inputs)
+
+    def time(self, inputs: Arrays, calls: int) -> list[float]:
+        return self.executable.time(inputs, repeat=calls)
+
+    def close(self) -> None:
+        pass
+
+
+@dataclass(frozen=True, slots=True)
+class TilewrightPeer:
+    """trials: how many each `prepare` adds to the database before it compiles."""
+
+    database: tw.Database | None = None
+    trials: int = 0
+    seed: int = 0
+    name: str = field(default="tilewright", init=False)
+
+    def version(self) -> str:
+        return version("tilewright")
+
+    def prepare(self, model: onnx.ModelProto, threads: int) -> Prepared:
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder, "model.onnx")
+            path.write_bytes(model.SerializeToString())
+            loaded = tw.load(path)
+        if self.database is not None and self.trials:
+            tw.tune(loaded, target="host", database=self.database, trials=self.trials, threads=threads, seed=self.seed)
+        return _Compiled(tw.compile(loaded, target="host", database=self.database, threads=threads))

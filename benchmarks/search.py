@@ -1,0 +1,132 @@
+"""How fast and how well the tuners search: `python -m benchmarks.search`.
+
+Each tuner gets the same number of trials on one convolution and one thread. Trials per second count everything from the first proposal to
+the last commit: proposing, building, timing, learning, storing. Scoring is encoding a batch of candidates and predicting their times.
+"""
+
+import tempfile
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from time import monotonic, perf_counter
+
+import numpy as np
+
+from benchmarks.ceiling import Ceiling, CeilingLoops
+from benchmarks.command_line import chosen, make_parser, print_report, progress
+from benchmarks.conditions import read_conditions
+from benchmarks.kernel_workloads import KERNELS
+from benchmarks.tables import Cell, milliseconds, table
+from compiler.target import Target
+from measure import Builder, LocalRunner, RunnerOptions
+from records_db import Database
+from tuner import STRATEGIES, Event, FeatureEncoder, Task, TrialDone, TuneOptions, XGBoostCostModel, make_task, tune_tasks
+
+GOAL_TRIALS_PER_SECOND = 10.0
+GOAL_SCORING_MICROSECONDS = 20.0
+SCORED = 4096
+FITTED_ON = 256
+BEST_AFTER = (16, 32, 64, 128)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SearchRow:
+    """best_secs: the fastest candidate after BEST_AFTER trials, as far as the session went."""
+
+    tuner: str
+    trials: int
+    failed: int
+    elapsed_secs: float
+    best_secs: tuple[float, ...]
+
+    @property
+    def trials_per_second(self) -> float:
+        return self.trials / self.elapsed_secs
+
+    def cells(self, operations: int) -> list[Cell | str]:
+        rate = self.trials_per_second
+        bests = [f"{milliseconds(secs)}" for secs in self.best_secs] + ["-"] * (len(BEST_AFTER) - len(self.best_secs))
+        gflops = f"{operations / self.best_secs[-1] / 1e9:.1f}" if self.best_secs else "-"
+        return [
+            self.tuner,
+            str(self.trials),
+            str(self.failed),
+            f"{self.elapsed_secs:.1f}",
+            Cell(f"{rate:.1f}", rate < GOAL_TRIALS_PER_SECOND),
+            *bests,
+            gflops,
+        ]
+
+
+HEADER = ("tuner", "trials", "failed", "seconds", "trials/s", *(f"ms after {count}" for count in BEST_AFTER), "GFLOP/s")
+
+
+def measure_search(tuner: str, task: Task, trials: int, seed: int) -> SearchRow:
+    """One session from nothing, with a database on disk, as a user's would be."""
+    times: list[float | None] = []
+
+    def listen(event: Event) -> None:
+        if isinstance(event, TrialDone):
+            times.append(event.measurement.best_secs)
+
+    options = TuneOptions(trials=trials, strategy=tuner, seed=seed, contenders=0, command_line="benchmarks.search")
+    runner_options = RunnerOptions(threads=task.target.cores)
+    with tempfile.TemporaryDirectory() as folder, Database(f"sqlite:///{Path(folder, 'search.db')}") as database:
+        started = monotonic()
+        with Builder() as builder, LocalRunner(runner_options) as runner:
+            tune_tasks([task], builder, runner, database, options, listen)
+        elapsed_secs = monotonic() - started
+    reached = [count for count in BEST_AFTER if count <= len(times)] or [len(times)]
+    bests = [min((secs for secs in times[:count] if secs is not None), default=float("nan")) for count in reached]
+    failed = sum(secs is None for secs in times)
+    return SearchRow(tuner=tuner, trials=len(times), failed=failed, elapsed_secs=elapsed_secs, best_secs=tuple(bests))
+
+
+def scoring_microseconds(task: Task, seed: int) -> float:
+    """Per candidate, encoding and predicting in one batch, best of five; the model is fitted on invented times."""
+    rng = np.random.default_rng(seed)
+    encoder, model = FeatureEncoder(task.space), XGBoostCostModel(seed)
+    known = task.space.sample(rng, FITTED_ON)
+    model.fit(encoder.encode(known), rng.uniform(1e-4, 1e-2, len(known)))
+    candidates = task.space.sample(rng, SCORED)
+    secs = []
+    for _ in range(5):
+        start = perf_counter()
+        model.predict(encoder.encode(candidates))
+        secs.append(perf_counter() - start)
+    return 1e6 * min(secs) / len(candidates)
+
+
+def main() -> None:
+    parser = make_parser("benchmarks.search", "Trials per second and what they find, for each tuner; the cost of scoring a candidate.")
+    parser.add_argument(
+        "--tuners", default="xgb,random", help=f"names separated by commas, of: {', '.join(STRATEGIES)} (default: xgb,random)"
+    )
+    parser.add_argument("--kernel", default="64->64 56x56 3x3", help=f"one of: {', '.join(KERNELS)}")
+    parser.add_argument("--trials", type=int, default=128, help="per tuner (default: 128)")
+    parser.add_argument("--seed", type=int, default=0)
+    options = parser.parse_args()
+
+    (kernel,) = chosen(options.kernel, KERNELS).values()
+    target = replace(Target.parse("host"), cores=1)
+    task = make_task(kernel.workload(target), target, name=options.kernel)
+    loops = CeilingLoops(target)
+    ceiling = Ceiling(1, loops.gflops(1), loops.gbytes(1))
+    scoring = scoring_microseconds(task, options.seed)
+    rows = []
+    for tuner in chosen(options.tuners, STRATEGIES):
+        row = measure_search(tuner, task, min(options.trials, 24) if options.quick else options.trials, options.seed)
+        progress(f"{tuner}: {row.trials_per_second:.1f} trials/s")
+        rows.append(row)
+    searches = table(HEADER, [row.cells(kernel.operations) for row in rows], f"fewer than {GOAL_TRIALS_PER_SECOND:.0f} trials per second")
+    scores = table(
+        ("space", "points", "scoring us / candidate"),
+        [[options.kernel, str(task.space.size), Cell(f"{scoring:.1f}", scoring > GOAL_SCORING_MICROSECONDS)]],
+        f"more than {GOAL_SCORING_MICROSECONDS:.0f} us",
+    )
+    as_json = [{**asdict(row), "trials_per_second": row.trials_per_second} for row in rows]
+    as_json.append({"kernel": options.kernel, "space_size": task.space.size, "scoring_microseconds": scoring})
+    print_report(read_conditions("benchmarks.search", [ceiling]), [searches, scores], as_json, options.json)
+
+
+if __name__ == "__main__":
+    main()

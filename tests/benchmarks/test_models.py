@@ -1,0 +1,66 @@
+"""The table of networks, on invented times and with peers that are not installed; one small network for real."""
+
+import json
+
+import numpy as np
+import onnx
+import pytest
+
+from benchmarks.interleave import Timing
+from benchmarks.models import ModelRow, installed_peers, main, measure_model, relative_error, scaling_table
+from benchmarks.network_builder import NetworkBuilder
+from benchmarks.peers import load_peer
+from benchmarks.peers.tilewright_peer import TilewrightPeer
+
+
+def row(threads: int, ours: float, theirs: float, error: float = 1e-6) -> ModelRow:
+    timings = {"tilewright": Timing((ours, 2 * ours, 2 * ours)), "onnxruntime": Timing((theirs,) * 3)}
+    return ModelRow(network="net", threads=threads, timings=timings, errors={"tilewright": error, "onnxruntime": 0.0})
+
+
+def test_peers_that_are_faster_are_marked() -> None:
+    assert [str(cell) for cell in row(1, 0.010, 0.012).cells(["onnxruntime"])] == ["net", "10.0", "20.0", "50%", "12.0 = 1.20x", "1e-06"]
+    slower = [str(cell) for cell in row(1, 0.010, 0.008, error=1e-3).cells(["onnxruntime"])]
+    assert slower[-2:] == ["8.00 = 0.80x (*)", "1e-03 (*)"]
+
+
+def test_scaling_is_compared_with_the_best() -> None:
+    rows = [row(1, 0.010, 0.010), row(2, 0.006, 0.005)]
+    assert "| net            | 1.67x (*) |       2.00x |" in scaling_table(rows, ["tilewright", "onnxruntime"])
+
+
+def test_errors_are_relative_to_the_largest_output() -> None:
+    assert relative_error(np.array([1.0, -4.0]), np.array([1.5, -5.0])) == pytest.approx(0.2)
+
+
+def test_missing_peers_are_named_not_fatal(capsys: pytest.CaptureFixture[str]) -> None:
+    peers, versions = installed_peers(["onnxruntime", "mxnet"], None)
+    assert [peer.name for peer in peers] == ["onnxruntime"]
+    assert versions["mxnet"] == "left out"
+    assert "left out: mxnet needs an environment of its own" in capsys.readouterr().err
+
+
+def test_a_small_network_side_by_side() -> None:
+    net = NetworkBuilder("small", seed=1)
+    x = net.relu(net.batch_norm(net.conv(net.input((1, 3, 12, 12)), 8, 3, 2)))
+    model: onnx.ModelProto = net.finish(net.softmax(net.dense(net.flatten(net.global_average_pool(x)), 5)))
+    measured = measure_model("small", model, [TilewrightPeer(), load_peer("onnxruntime")], threads=1, rounds=2, calls=2)
+    assert measured.errors["tilewright"] < 1e-4
+    assert {name: len(timing.secs) for name, timing in measured.timings.items()} == {"tilewright": 4, "onnxruntime": 4}
+    assert json.loads(json.dumps(measured.to_json()))["libraries"]["onnxruntime"]["error"] == 0.0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--trials", "8"], "--trials needs a database"),
+        (["--threads", "none"], "is not a list of positive numbers"),
+    ],
+)
+def test_wrong_options_are_explained(
+    arguments: list[str], message: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.argv", ["benchmarks.models", *arguments])
+    with pytest.raises(SystemExit):
+        main()
+    assert message in capsys.readouterr().err

@@ -1,0 +1,1 @@
+"""The commands of the `tilewright` command line, one per file."""

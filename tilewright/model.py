@@ -1,0 +1,50 @@
+"""Load a model file. In: a path. Out: `Model`. Next: `tilewright/tune.py`, `tilewright/compile.py`."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from compiler.frontends.onnx import load_onnx
+from compiler.graph import Graph, Group, extract_groups, optimize_graph
+from compiler.target import Target
+from compiler.tensor_type import TensorType
+from compiler.workload import Workload
+
+
+@dataclass(frozen=True)
+class Model:
+    """A model as a graph with static shapes."""
+
+    name: str
+    graph: Graph
+
+    @property
+    def inputs(self) -> dict[str, TensorType]:
+        return {name: self.graph.types[name] for name in self.graph.inputs}
+
+    @property
+    def outputs(self) -> dict[str, TensorType]:
+        return {name: self.graph.types[name] for name in self.graph.outputs}
+
+    def groups(self, target: Target) -> tuple[Group, ...]:
+        """The kernel calls of one inference, in order, after all graph passes for `target`."""
+        return extract_groups(optimize_graph(self.graph, target))
+
+    def workloads(self, target: Target) -> dict[Workload, int]:
+        """What there is to tune for `target`: each workload with the number of its calls per inference."""
+        return dict(Counter(group.workload for group in self.groups(target)))
+
+    def __str__(self) -> str:
+        inputs = ", ".join(f"{name}: {kind}" for name, kind in self.inputs.items())
+        outputs = ", ".join(f"{name}: {kind}" for name, kind in self.outputs.items())
+        return f"{self.name} ({inputs}) -> ({outputs})"
+
+
+def load(source: str | Path | bytes, shapes: Mapping[str, tuple[int, ...]] | None = None) -> Model:
+    """Read an ONNX model. shapes: of inputs whose file leaves dimensions open, by name.
+
+    Raises `ModelError` for a file that cannot be read, `UnsupportedOperator`, and `ShapeError` where a dimension is unknown.
+    """
+    name = "model" if isinstance(source, bytes) else Path(source).stem
+    return Model(name, load_onnx(source, shapes))
