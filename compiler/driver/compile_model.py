@@ -13,8 +13,7 @@ from typing import NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
-from compiler.codegen.llvm import LoadedObjects, generate_object, load_objects
-from compiler.codegen.llvm.model_entry import ModelEntry, generate_model_entry
+from compiler.codegen.llvm import LoadedObjects, ModelEntry, generate_model_entry, generate_object, load_objects
 from compiler.driver.choose_kernels import KernelUse, choose_kernels
 from compiler.driver.host_check import linux_features, runs_here
 from compiler.driver.lay_out_weights import WeightsLayout, fill_weights, lay_out_weights

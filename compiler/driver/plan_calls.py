@@ -6,7 +6,7 @@ In: kernel calls, memory plan, weights layout. Out: `KernelCall`s. Next: `compil
 from collections.abc import Mapping, Sequence
 
 from compiler.codegen import Artifact
-from compiler.codegen.llvm.model_entry import Area, KernelCall, Place
+from compiler.codegen.llvm import Area, KernelCall, Place
 from compiler.driver.choose_kernels import KernelUse
 from compiler.driver.lay_out_weights import WeightsLayout
 from compiler.driver.loaded_kernel import param_bytes

@@ -1,8 +1,9 @@
 """Graph pass: convolutions and what stands between them work on blocked activations "NCHW{c}c". In: Graph with plain values. Out: Graph.
 
-Convolutions are fixed to the blocked layout; graph inputs and outputs, and what has no rule in `layout_rules.py`, to the plain one. The
-nodes that can do either are divided by a minimum cut, whose cost is the bytes that layout changes move: a value is changed at most once,
-however many read it; constants are changed at compile time; a value with a single pixel and no padding lanes is only viewed.
+Graph inputs and outputs, and what has no rule in `layout_rules.py`, are fixed to the plain layout. The other nodes are divided by a minimum
+cut; its cost is the bytes that layout changes move, and what a convolution loses in the plain layout or by idle lanes in the blocked
+one. A value is changed at most once, however many read it; constants are changed at compile time; a value with a single pixel and no
+padding lanes is only viewed.
 """
 
 from collections.abc import Hashable
@@ -41,17 +42,19 @@ def _blocked_nodes(graph: Graph, rules: dict[str, LayoutRule], block: int) -> se
     written: dict[str, Hashable] = {}
     readers: dict[str, list[Hashable]] = {value: [] for value in graph.types}
     for node in graph.nodes:
-        rule, name = rules.get(node.outputs[0]), node.outputs[0]
-        side: Hashable = Side.PLAIN if rule is None else Side.BLOCKED if rule.always_blocked else name
+        name, rule = node.outputs[0], rules.get(node.outputs[0])
+        side: Hashable = Side.PLAIN if rule is None else name
+        source: Hashable = (name, "input") if rule is not None and rule.free_input else side
         written.update(dict.fromkeys(node.outputs, side))
-        if rule is not None and rule.plain_bytes:
-            network.connect(Side.BLOCKED, name, rule.plain_bytes)
         for position, value in enumerate(node.inputs):
-            operand = Operand.SPATIAL if rule is None else rule.operands[position]
-            if operand is not Operand.FOLLOW:
-                readers[value].append(Side.PLAIN)
-            else:
-                readers[value].append((name, "input") if rule is not None and rule.free_input else side)
+            follows = rule is not None and rule.operands[position] is Operand.FOLLOW
+            readers[value].append(source if follows else Side.PLAIN)
+        if rule is not None:
+            network.connect(Side.BLOCKED, name, rule.plain_bytes)
+            network.connect(name, Side.PLAIN, rule.blocked_bytes)
+        if rule is not None and rule.free_input:
+            network.connect(source, name, UNCUTTABLE)  # never from blocked to plain
+            network.connect(source, Side.PLAIN, rule.input_bytes)
     for value in graph.outputs:
         readers[value].append(Side.PLAIN)
     for value, kind in graph.types.items():
@@ -150,13 +153,13 @@ def choose_layouts(graph: Graph, block: int) -> Graph:
         rule = layout_rule(graph, node, block)
         if rule is not None:
             rules[node.outputs[0]] = rule
-    if not any(rule.always_blocked or rule.plain_bytes for rule in rules.values()):
+    if not any(rule.plain_bytes for rule in rules.values()):
         return graph
     blocked = _blocked_nodes(graph, rules, block)
     building = _LayoutBuilder(graph, block)
     for node in graph.nodes:
         rule = rules.get(node.outputs[0])
-        if rule is None or not (rule.always_blocked or node.outputs[0] in blocked):
+        if rule is None or node.outputs[0] not in blocked:
             building.append_plain(node)
         else:
             building.append_blocked(node, rule, plain_input=rule.free_input and (node.outputs[0], "input") not in blocked)

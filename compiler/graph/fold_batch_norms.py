@@ -90,10 +90,10 @@ def _multiply(rewriter: Rewriter, node: Node) -> Sequence[str] | None:
 
 
 def _distribute(rewriter: Rewriter, node: Node, value: str, factor: Array) -> Sequence[str] | None:
-    """(y + b) * s -> y * s + b * s, where y is a linear operator's result."""
+    """(y + b) * s -> y * s + b * s, where y is a linear operator's result or a product with a constant, which can take the factor."""
     inner = rewriter.producer(value, "add")
     found = None if inner is None else rewriter.with_constant(inner)
-    if found is None or not rewriter.only_use(value) or _scalable(rewriter, found[0]) is None:
+    if found is None or not rewriter.only_use(value) or not _takes_factor(rewriter, found[0]):
         return None
     product = (found[1].astype(np.float64) * factor.astype(np.float64)).astype(factor.dtype)
     if product.size > max(found[1].size, factor.size):
@@ -101,6 +101,12 @@ def _distribute(rewriter: Rewriter, node: Node, value: str, factor: Array) -> Se
     builder, name = rewriter.builder, node.outputs[0]
     scaled = builder.apply("mul", (rewriter.new(found[0]), builder.constant(factor, f"{name}.factor")), hint=f"{name}.scaled")
     return [builder.apply("add", (scaled, builder.constant(product, f"{name}.shift")), hint=name)]
+
+
+def _takes_factor(rewriter: Rewriter, value: str) -> bool:
+    product = rewriter.producer(value, "mul")
+    scaled = product is not None and rewriter.only_use(value) and rewriter.with_constant(product) is not None
+    return scaled or _scalable(rewriter, value) is not None
 
 
 def _rule(rewriter: Rewriter, node: Node) -> Sequence[str] | None:

@@ -20,21 +20,27 @@ class Operand(Enum):
     AS_IS = auto()  # a number, a vector or a weight: the same for a blocked node
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LayoutRule:
     """How a node works in the blocked layout: what it takes of each operand, and its attributes there.
 
-    always_blocked: a convolution, whose result is never plain. free_input: one with fewer input channels than lanes, which takes its data
-    plain or blocked. plain_bytes: what working on plain values costs more, as bytes moved.
+    plain_bytes, blocked_bytes: what working on plain or on blocked values costs more than the other, as bytes moved. free_input: a
+    convolution with fewer input channels than lanes, which may take plain data and give a blocked result; input_bytes: what taking
+    blocked data costs it more.
     """
 
     operands: tuple[Operand, ...]
     attributes: Mapping[str, Any]
-    always_blocked: bool = False
-    free_input: bool = False
     plain_bytes: int = 0
+    blocked_bytes: int = 0
+    free_input: bool = False
+    input_bytes: int = 0
 
 
+# Time as bytes moved: a core that streams 30 bytes per nanosecond makes 57 multiply-adds in it (shared notes: 115 GFLOP/s on one Zen 4 core).
+BYTES_PER_MAC = 0.5
+# A convolution over plain values against a blocked one with all lanes in use; depthwise ones are bound by memory.
+PLAIN_SLOWDOWN = 3.0
 # Finite numbers in the padding lanes may become infinite or NaN here.
 UNSAFE_WITH_PADDING = frozenset(
     {"div", "mod", "pow", "exp", "log", "sqrt", "reciprocal", "tan", "asin", "acos", "sinh", "cosh", "acosh", "atanh"}
@@ -59,16 +65,27 @@ def _convolution(graph: Graph, node: Node, block: int) -> LayoutRule | None:
         return None
     layout, operands = blocked_layout(block), (Operand.FOLLOW, Operand.AS_IS)
     blocked = {**attributes, "layout": layout, "out_layout": layout}
+    result = graph.types[node.outputs[0]]
     if depthwise and groups > 1:
-        return LayoutRule(operands, blocked, plain_bytes=graph.types[node.outputs[0]].size_bytes)
-    return LayoutRule(operands, blocked, always_blocked=True, free_input=groups == 1 and in_channels < block)
+        return LayoutRule(operands=operands, attributes=blocked, plain_bytes=result.size_bytes)
+    work = result.element_count * math.prod(graph.types[node.inputs[1]].shape[1:]) * BYTES_PER_MAC
+    idle_lanes = -(-out_channels // block) * block / out_channels
+    gain = round(work * (PLAIN_SLOWDOWN - idle_lanes))
+    return LayoutRule(
+        operands=operands,
+        attributes=blocked,
+        plain_bytes=max(gain, 0),
+        blocked_bytes=max(-gain, 0),
+        free_input=groups == 1 and in_channels < block,
+        input_bytes=round(work * (block / in_channels - 1)) if in_channels < block else 0,
+    )
 
 
 def _with_layout(_: Graph, node: Node, block: int) -> LayoutRule | None:
     if node.attributes["layout"] != "NCHW":
         return None
     vectors = (Operand.AS_IS,) * (len(node.inputs) - 1)
-    return LayoutRule((Operand.FOLLOW, *vectors), {**node.attributes, "layout": blocked_layout(block)})
+    return LayoutRule(operands=(Operand.FOLLOW, *vectors), attributes={**node.attributes, "layout": blocked_layout(block)})
 
 
 def _elementwise(graph: Graph, node: Node, _: int) -> LayoutRule | None:
@@ -86,17 +103,17 @@ def _elementwise(graph: Graph, node: Node, _: int) -> LayoutRule | None:
         else:
             operands.append(Operand.SPATIAL)
     variable = any(operand is Operand.FOLLOW and value not in graph.constants for operand, value in zip(operands, node.inputs, strict=True))
-    return LayoutRule(tuple(operands), node.attributes) if variable else None
+    return LayoutRule(operands=tuple(operands), attributes=node.attributes) if variable else None
 
 
 def _reduction(_: Graph, node: Node, __: int) -> LayoutRule | None:
     spatial = set(node.attributes["axes"]) <= {2, 3} and node.attributes["axes"] and node.attributes["keepdims"]
-    return LayoutRule((Operand.FOLLOW,), node.attributes) if spatial else None
+    return LayoutRule(operands=(Operand.FOLLOW,), attributes=node.attributes) if spatial else None
 
 
 def _concat(graph: Graph, node: Node, block: int) -> LayoutRule | None:
     whole = node.attributes["axis"] != 1 or all(graph.types[value].shape[1] % block == 0 for value in node.inputs)
-    return LayoutRule((Operand.FOLLOW,) * len(node.inputs), node.attributes) if whole else None
+    return LayoutRule(operands=(Operand.FOLLOW,) * len(node.inputs), attributes=node.attributes) if whole else None
 
 
 def _slice(graph: Graph, node: Node, block: int) -> LayoutRule | None:
@@ -109,7 +126,7 @@ def _slice(graph: Graph, node: Node, block: int) -> LayoutRule | None:
         "ends": (ends[0], -(-ends[1] // block), *ends[2:], block),
         "steps": (*steps, 1),
     }
-    return LayoutRule((Operand.FOLLOW,), attributes)
+    return LayoutRule(operands=(Operand.FOLLOW,), attributes=attributes)
 
 
 def _pad(graph: Graph, node: Node, block: int) -> LayoutRule | None:
@@ -117,7 +134,7 @@ def _pad(graph: Graph, node: Node, block: int) -> LayoutRule | None:
     padded_lanes = graph.types[node.inputs[0]].shape[1] % block
     if pads[1] or pads[5] or (padded_lanes and not math.isfinite(value)):
         return None
-    return LayoutRule((Operand.FOLLOW,), {**node.attributes, "pads": (*pads[:4], 0, *pads[4:], 0)})
+    return LayoutRule(operands=(Operand.FOLLOW,), attributes={**node.attributes, "pads": (*pads[:4], 0, *pads[4:], 0)})
 
 
 def _resize(graph: Graph, node: Node, block: int) -> LayoutRule | None:
@@ -131,7 +148,7 @@ def _resize(graph: Graph, node: Node, block: int) -> LayoutRule | None:
         "scales": (*scales, 1.0),
         "roi": (*roi[:4], 0.0, *roi[4:], 1.0) if roi else (),
     }
-    return LayoutRule((Operand.FOLLOW,), attributes)
+    return LayoutRule(operands=(Operand.FOLLOW,), attributes=attributes)
 
 
 RULES: dict[str, Rule] = {

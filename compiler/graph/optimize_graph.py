@@ -6,6 +6,7 @@ Rewriting passes enable each other, so they run until nothing changes; then layo
 from collections.abc import Callable
 
 from compiler.graph.absorb_padding import absorb_padding
+from compiler.graph.arrange_concats import arrange_concats
 from compiler.graph.choose_layouts import choose_layouts
 from compiler.graph.fold_batch_norms import fold_batch_norms
 from compiler.graph.fold_constants import fold_constants
@@ -13,7 +14,6 @@ from compiler.graph.graph import Graph
 from compiler.graph.infer_types import infer_types
 from compiler.graph.merge_common_subexpressions import merge_common_subexpressions
 from compiler.graph.merge_views import merge_views
-from compiler.graph.nest_concats import nest_concats
 from compiler.graph.recognise_activations import recognise_activations
 from compiler.graph.remove_dead_nodes import remove_dead_nodes
 from compiler.graph.remove_identities import remove_identities
@@ -37,7 +37,7 @@ SIMPLIFICATIONS: tuple[GraphPass, ...] = (
     simplify_pools,
     sink_reshapes,
     merge_common_subexpressions,
-    nest_concats,
+    arrange_concats,
 )
 CLEAN_UPS: tuple[GraphPass, ...] = (fold_constants, merge_views, remove_identities, merge_common_subexpressions, remove_dead_nodes)
 MAX_ROUNDS = 16

@@ -59,7 +59,7 @@ class ExpressionEmitter:
             case Call(function, args) if expr.dtype.kind == "b":
                 return partial(self._truth, expr)
             case Call(function, args):
-                return lambda: emit_function(self._frame.scope, self._frame.module, function, self.value(args[0]))
+                return lambda: emit_function(self._frame.scope, self._frame.module, function, args[0].dtype, self.value(args[0]))
         raise CodegenError(f"{type(expr).__name__} cannot stand in a lowered function")
 
     def _plan_binary(self, expr: Binary) -> Plan:
@@ -140,7 +140,7 @@ class ExpressionEmitter:
                 found = self.condition(a)
                 return not found if isinstance(found, bool) else self._negation(found)
             case Call("isnan" | "isinf" as function, (a,)):
-                return emit_function(self._frame.scope, self._frame.module, function, self.value(a))
+                return emit_function(self._frame.scope, self._frame.module, function, a.dtype, self.value(a))
         return self.value(expr)
 
     def _connective(self, op: str, a: Expr, b: Expr) -> Condition:

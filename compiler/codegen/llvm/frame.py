@@ -75,8 +75,8 @@ class Frame:
         self.scope.ret_void()
         self.entry.branch(self.function.blocks[1])
 
-    def push_scope(self, block: ir.Block, *, is_loop: bool, stored: frozenset[str]) -> Scope:
-        self._check_size()
+    def push_scope(self, block: ir.Block, *, is_loop: bool, stored: frozenset[str] = frozenset()) -> Scope:
+        self.check_size()
         self.scope = Scope(block, len(self.scopes), self._numbers, is_loop, stored)
         self.scopes.append(self.scope)
         return self.scope
@@ -87,13 +87,13 @@ class Frame:
         self.scope = self.scopes[-1]
         return closed
 
-    def _check_size(self) -> None:
+    def check_size(self) -> None:
         if next(self._numbers) > MAX_INSTRUCTIONS:
             raise CodegenError(f"{self.function.name} unrolls to more than {MAX_INSTRUCTIONS} instructions")
 
     def allocate(self, kind: ir.Type, count: int) -> ir.Value:
         """64-byte aligned memory on the stack of the function."""
-        self._check_size()
+        self.check_size()
         return self.entry.instruction(ir.PointerType(), f"alloca [{count} x {kind}], align 64")
 
     def atom(self, value: ir.Value, depth: int, low: int | None = None, high: int | None = None) -> Affine:

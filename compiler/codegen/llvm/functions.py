@@ -9,10 +9,11 @@ from collections.abc import Callable
 from llvmlite import ir
 
 from compiler.codegen.llvm.kernel_module import KernelModule
-from compiler.codegen.llvm.llvm_types import DOUBLE, FLOAT, HALF, constant, lanes_of, scalar_of, suffix, vector_of
+from compiler.codegen.llvm.llvm_types import DOUBLE, FLOAT, HALF, Dtype, constant, lanes_of, scalar_of, suffix, vector_of
 from compiler.codegen.llvm.scope import Scope
 from compiler.codegen.llvm.vector_math import FLOAT32_FUNCTIONS, FloatLanes, power
 from compiler.errors import CodegenError
+from compiler.tensor_type import FLOAT32
 
 LIBM = frozenset({"sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh", "asinh", "acosh", "atanh", "exp", "log", "tanh", "erf", "pow"})
 _INTRINSICS = {"sqrt": "sqrt", "floor": "floor", "ceil": "ceil", "round": "rint", "abs": "fabs"}
@@ -25,11 +26,11 @@ _SPECIAL_POWERS: dict[float, Callable[[FloatLanes, ir.Value], ir.Value]] = {
 }
 
 
-def emit_function(scope: Scope, module: KernelModule, name: str, x: ir.Value) -> ir.Value:
+def emit_function(scope: Scope, module: KernelModule, name: str, dtype: Dtype, x: ir.Value) -> ir.Value:
     """`name` of `x`, in the dtype of `x` except for isnan and isinf. `round` is half to even."""
     scalar = scalar_of(x.type)
-    if isinstance(scalar, ir.IntType):
-        return _integer_function(scope, module, name, x)
+    if dtype.kind != "f":
+        return _integer_function(scope, module, name, dtype, x)
     if name == "isnan":
         return scope.compare("fcmp uno", x, x)
     m = FloatLanes(scope, module, x.type)
@@ -44,7 +45,7 @@ def emit_function(scope: Scope, module: KernelModule, name: str, x: ir.Value) ->
         return m.choose(m.holds("one", x, 0.0), unit, x)
     if scalar is HALF:
         wide = scope.convert("fpext", x, vector_of(FLOAT, lanes_of(x.type)))
-        return scope.convert("fptrunc", emit_function(scope, module, name, wide), x.type)
+        return scope.convert("fptrunc", emit_function(scope, module, name, FLOAT32, wide), x.type)
     if scalar is FLOAT and name in FLOAT32_FUNCTIONS:
         return FLOAT32_FUNCTIONS[name](m, x)
     if name == "sigmoid":
@@ -79,8 +80,8 @@ def _per_lane(scope: Scope, module: KernelModule, name: str, *arguments: ir.Valu
     return scope.assemble([scope.intrinsic(function, scalar, *(scope.lane(value, number) for value in arguments)) for number in range(lanes)])
 
 
-def _integer_function(scope: Scope, module: KernelModule, name: str, x: ir.Value) -> ir.Value:
-    """Functions of signed integers; rounding leaves them as they are."""
+def _integer_function(scope: Scope, module: KernelModule, name: str, dtype: Dtype, x: ir.Value) -> ir.Value:
+    """Rounding leaves integers as they are."""
     kind = x.type
 
     def intrinsic(operation: str, *arguments: ir.Value) -> ir.Value:
@@ -88,14 +89,16 @@ def _integer_function(scope: Scope, module: KernelModule, name: str, x: ir.Value
         return scope.intrinsic(function, kind, *arguments)
 
     match name:
-        case "abs":
-            return intrinsic("abs", x, constant(ir.IntType(1), False))
-        case "neg":
-            return scope.arithmetic("sub", constant(kind, 0), x)
-        case "sign":
-            return intrinsic("smax", intrinsic("smin", x, constant(kind, 1)), constant(kind, -1))
         case "floor" | "ceil" | "round":
             return x
+        case "abs":
+            return intrinsic("abs", x, constant(ir.IntType(1), False)) if dtype.kind == "i" else x
+        case "neg":
+            return scope.arithmetic("sub", constant(kind, 0), x)
+        case "sign" if dtype.kind == "i":
+            return intrinsic("smax", intrinsic("smin", x, constant(kind, 1)), constant(kind, -1))
+        case "sign":
+            return intrinsic("umin", x, constant(kind, 1))
         case "isnan" | "isinf":
             return constant(vector_of(ir.IntType(1), lanes_of(kind)), False)
-    raise CodegenError(f"function {name!r} is not defined for integers")
+    raise CodegenError(f"function {name!r} is not defined for {dtype.name}")

@@ -15,10 +15,13 @@ class LoadedObjects:
     def __init__(self, jit: llvm.LLJIT, library: llvm.ResourceTracker) -> None:
         self._jit = jit
         self._library = library
+        self._trackers: dict[str, llvm.ResourceTracker] = {}  # the end of any tracker, a look-up's too, unloads the whole library
 
     def address(self, symbol: str) -> int:
         try:
-            return int(self._jit.lookup(_LIBRARY, symbol)[symbol])
+            if symbol not in self._trackers:
+                self._trackers[symbol] = self._jit.lookup(_LIBRARY, symbol)
+            return int(self._trackers[symbol][symbol])
         except RuntimeError as error:
             raise CodegenError(f"function {symbol!r} cannot be loaded: {error}") from error
 

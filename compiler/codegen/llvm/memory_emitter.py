@@ -147,7 +147,8 @@ class MemoryEmitter:
         where = self._indices.evaluate(Form(form.constant, others, form.nonlinear, form.names, form.buffers))
         if where is None:
             return None
-        if storage.private_lanes and frame.vector is not None:
+        if storage.private_lanes:
+            self._check_lanes(storage)
             copies = storage.private_lanes
             steps = tuple((name, factor * copies) for name, factor in steps)
             where = combine([(where, copies), (Affine(lane=1), 1)])
@@ -332,10 +333,14 @@ class MemoryEmitter:
         for lane, pointer in enumerate(self._each_lane(node, storage)):
             scope.store_value(scope.lane(vector, lane), pointer, node.buffer.dtype.itemsize)
 
+    def _check_lanes(self, storage: Storage) -> None:
+        if self._frame.vector is None:
+            raise CodegenError(f"{storage.buffer.name}, allocated in a vectorized loop, decides over an index that differs between lanes")
+
     def _memory_of(self, node: Load | Store) -> Storage:
         storage = self._frame.storages[node.buffer.name]
-        if storage.private_lanes:
-            raise CodegenError(f"{node.buffer.name}: an index of a buffer allocated in a vectorized loop hangs on its lanes")
+        if storage.private_lanes or storage.pointer is None:
+            raise CodegenError(f"{node.buffer.name}: the index of a register or of a lane's own memory is not linear in the lanes")
         return storage
 
     def _each_lane(self, node: Load | Store, storage: Storage) -> list[ir.Value]:

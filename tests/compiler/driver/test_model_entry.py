@@ -4,8 +4,7 @@ import ctypes
 
 import numpy as np
 
-from compiler.codegen.llvm import load_objects
-from compiler.codegen.llvm.model_entry import Area, KernelCall, ModelEntry, Place, generate_model_entry
+from compiler.codegen.llvm import Area, KernelCall, ModelEntry, Place, generate_model_entry, load_objects
 from compiler.runtime import ProfileFunction, RunFunction, native_runtime
 from compiler.target import Target
 

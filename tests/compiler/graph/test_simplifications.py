@@ -8,11 +8,11 @@ import pytest
 
 from compiler.graph import Graph
 from compiler.graph.absorb_padding import absorb_padding
+from compiler.graph.arrange_concats import arrange_concats, nest_concats
 from compiler.graph.fold_batch_norms import fold_batch_norms
 from compiler.graph.fold_constants import fold_constants
 from compiler.graph.merge_common_subexpressions import merge_common_subexpressions
 from compiler.graph.merge_views import merge_views
-from compiler.graph.nest_concats import nest_concats
 from compiler.graph.recognise_activations import recognise_activations
 from compiler.graph.remove_dead_nodes import remove_dead_nodes
 from compiler.graph.remove_identities import remove_identities
@@ -256,7 +256,7 @@ def test_elementwise_nodes_pass_reshapes(net: Any, ops_of: Ops, assert_same: Che
     assert_same(before, after)
 
 
-def test_a_constant_of_another_arrangement_holds_a_reshape(net: Any, ops_of: Ops, assert_same: Check) -> None:
+def test_a_constant_of_another_arrangement_holds_a_reshape(net: Any, ops_of: Ops) -> None:
     before = net.graph(net.op("add", net.reshape(net.input(4, 6), 6, 4), net.constant(6, 1)))
     after = sink_reshapes(before)
     assert ops_of(after) == ["reshape", "add"]
@@ -280,4 +280,31 @@ def test_concats_of_a_dense_block_nest(net: Any, assert_same: Check) -> None:
     before = net.graph(*(net.op("neg", value) for value in concats))
     after = nest_concats(before)
     assert [len(node.inputs) for node in after.nodes if node.op == "concat"] == [2, 2, 2]
+    assert_same(before, after)
+
+
+def test_concats_read_once_are_flattened(net: Any, ops_of: Ops, assert_same: Check) -> None:
+    a, b, c = (net.op("relu", net.input(1, 2, 3, 3, name=name)) for name in "abc")
+    before = net.graph(
+        net.op("concat", net.op("concat", a, b, axis=1), c, axis=1), net.op("concat", net.op("concat", b, c, axis=2), b, axis=2)
+    )
+    after = arrange_concats(before)
+    assert ops_of(after) == ["relu", "relu", "relu", "concat", "concat"]
+    assert_same(before, after)
+
+
+def test_an_activation_after_a_concat_goes_to_the_parts(net: Any, ops_of: Ops, assert_same: Check) -> None:
+    x = net.input(1, 3, 4, 4)
+    parts = net.op("concat", net.conv(x, 4), net.conv(x, 5), axis=1)
+    before = net.graph(net.op("relu", net.op("mul", net.number(2), parts)))
+    after = arrange_concats(before)
+    assert sorted(ops_of(after)) == ["concat", "conv2d", "conv2d", "mul", "mul", "relu", "relu"]
+    assert_same(before, after)
+
+
+def test_caffe_scale_after_batch_norm_merges(net: Any, ops_of: Ops, assert_same: Check) -> None:
+    x = net.batch_norm(net.input(1, 4, 3, 3))
+    before = net.graph(net.op("add", net.op("mul", x, net.constant(4, 1, 1)), net.constant(4, 1, 1)))
+    after = simplify_arithmetic(fold_batch_norms(before))
+    assert ops_of(after) == ["mul", "add"]
     assert_same(before, after)

@@ -1,0 +1,35 @@
+"""Code generation for CPUs: a lowered kernel in, an `Artifact` with its object code out. Next: `load.py`, or `compiler/runtime`."""
+
+import time
+
+from compiler.codegen.artifact import Artifact
+from compiler.codegen.llvm.emit_function import emit_function
+from compiler.codegen.llvm.emit_object import emit_machine_code
+from compiler.codegen.llvm.kernel_module import KernelModule
+from compiler.lower import LoweredKernel
+from compiler.target import Target
+
+
+def generate_module(lowered: LoweredKernel, target: Target, symbol: str) -> KernelModule:
+    """The LLVM module of a kernel: `symbol`, and `{symbol}_pack` if it packs constants."""
+    module = KernelModule(symbol, target)
+    emit_function(module, lowered.main, symbol)
+    if lowered.pack is not None:
+        emit_function(module, lowered.pack, f"{symbol}_pack")
+    return module
+
+
+def generate_object(lowered: LoweredKernel, target: Target, symbol: str) -> Artifact:
+    """Object code with `void symbol(void **params, tw_pool *pool)`; raises `CodegenError`."""
+    start = time.perf_counter()
+    code = emit_machine_code(generate_module(lowered, target, symbol).module, target)
+    facts = (("spills", code.spills), ("code_bytes", code.code_bytes), ("codegen_secs", time.perf_counter() - start))
+    return Artifact(
+        object_code=code.object_code,
+        symbol=symbol,
+        params=lowered.params,
+        pack_symbol=f"{symbol}_pack" if lowered.pack is not None else "",
+        pack_params=lowered.pack_params,
+        target=str(target),
+        facts=facts,
+    )

@@ -1,0 +1,221 @@
+"""Statements of the loop IR -> blocks of LLVM IR. Used by `emit_function.py`; expressions go to `expression_emitter.py`.
+
+    serial loop, extent known          condition that is one scalar
+        ...                                ...
+        br loop                            br condition, then, join
+    loop:                              then:
+        i = phi [start], [next]            body
+        body                               br join
+        next = i + 1                   join:
+        br next < end, loop, done          register values written in `then` are phis
+    done:
+
+Unrolled loops repeat their body with the variable as a constant; a vectorized loop emits its body once, with the variable as a lane.
+Register values that a loop's body writes are phis at its head.
+"""
+
+from collections.abc import Callable
+
+from llvmlite import ir
+
+from compiler.codegen.llvm.affine import Affine
+from compiler.codegen.llvm.expression_emitter import ExpressionEmitter
+from compiler.codegen.llvm.frame import Frame, Storage, Vector
+from compiler.codegen.llvm.llvm_types import I64, constant, lanes_of, memory_type, poison, value_type, vector_of
+from compiler.codegen.llvm.register_buffers import Loops, find_pieces, is_unrolled, stored_offsets
+from compiler.errors import CodegenError
+from compiler.loop_ir import Allocate, For, IfThen, LoopKind, Seq, Stmt, Store, walk_statements
+from compiler.te import Binary, Buffer, Expr
+
+# LLVM splits wide vectors into registers; far beyond the machine's width that takes seconds and all registers.
+MAX_LANES = 256
+
+EmitParallel = Callable[[Frame, For], None]
+
+
+class StatementEmitter:
+    """emit_parallel: what to do with a parallel loop, which becomes a function of its own."""
+
+    def __init__(self, frame: Frame, emit_parallel: EmitParallel) -> None:
+        self._frame = frame
+        self._expressions = ExpressionEmitter(frame)
+        self._emit_parallel = emit_parallel
+        self._stored: dict[int, tuple[Stmt, frozenset[str]]] = {}
+
+    def emit(self, stmt: Stmt) -> None:
+        kind = type(stmt)
+        if kind is Store:
+            self._expressions.memory.store(stmt, self._expressions.value(stmt.value))
+        elif kind is For:
+            self._loop(stmt)
+        elif kind is Seq:
+            for sub in stmt.stmts:
+                self.emit(sub)
+        elif kind is IfThen:
+            self._if_then(stmt.condition, stmt.body)
+        elif kind is Allocate:
+            self._allocate(stmt)
+        else:
+            raise CodegenError(f"{kind.__name__} cannot stand in a lowered function")
+
+    def _loop(self, loop: For) -> None:
+        if is_unrolled(loop):
+            self._unrolled(loop)
+        elif loop.kind is LoopKind.SERIAL:
+            self.serial(loop, constant(I64, loop.start), constant(I64, loop.start + loop.extent))
+        elif loop.kind is LoopKind.VECTORIZED:
+            self._vectorized(loop)
+        elif loop.kind is LoopKind.PARALLEL:
+            self._emit_parallel(self._frame, loop)
+        else:
+            raise CodegenError(f"loop {loop.name} is {loop.kind}: a CPU has none of that kind")
+
+    def _unrolled(self, loop: For) -> None:
+        ints = self._frame.ints
+        hidden = ints.get(loop.name)
+        for value in range(loop.start, loop.start + loop.extent):
+            ints[loop.name] = value
+            self.emit(loop.body)
+            self._frame.check_size()
+        del ints[loop.name]
+        if hidden is not None:
+            ints[loop.name] = hidden
+
+    def _vectorized(self, loop: For) -> None:
+        frame = self._frame
+        if frame.vector is not None:
+            raise CodegenError(f"vectorized loop {loop.name} stands inside vectorized loop {frame.vector.name}")
+        if loop.extent > MAX_LANES:
+            raise CodegenError(f"vectorized loop {loop.name} has {loop.extent} lanes; at most {MAX_LANES} are allowed")
+        frame.vector = Vector(loop.name, loop.start, loop.extent, id(loop))
+        frame.variables[loop.name] = Affine(loop.start, lane=1)
+        self.emit(loop.body)
+        del frame.variables[loop.name]
+        frame.vector = None
+
+    def serial(self, loop: For, start: ir.Value, end: ir.Value) -> None:
+        """A loop from `start` to `end`, which is beyond it."""
+        if loop.extent == 0:
+            return
+        frame, outer = self._frame, self._frame.scope
+        carried = self._carried(loop)
+        head = frame.function.append_basic_block("loop")
+        before = outer.block
+        stored = self._stored_buffers(loop.body)
+        inner = frame.push_scope(head, is_loop=True, stored=stored)
+        index = inner.phi(I64)
+        index.add_incoming(start, before)
+        phis = [(key, self._carry(key, inner.phi, before)) for key in carried]
+        atom = frame.atom(index, inner.depth, loop.start, loop.start + loop.extent - 1)
+        frame.variables[loop.name] = atom
+        self.emit(loop.body)
+        del frame.variables[loop.name]
+        following = inner.arithmetic("add nsw", index, constant(I64, 1))
+        again = inner.compare("icmp slt", following, end)
+        index.add_incoming(following, inner.block)
+        for key, phi in phis:
+            phi.add_incoming(frame.registers[key], inner.block)
+        done = frame.function.append_basic_block("done")
+        inner.cbranch(again, head, done)
+        frame.pop_scope()
+        outer.branch(head)
+        outer.position_at_end(done)
+
+    def _carry(self, key: tuple[str, int], make_phi: Callable[[ir.Type], ir.Value], before: ir.Block) -> ir.Value:
+        """A phi for a register value, which becomes the current one."""
+        frame = self._frame
+        storage = frame.storages[key[0]]
+        kind = vector_of(value_type(storage.buffer.dtype), storage.pieces[key[1]])
+        phi = make_phi(kind)
+        phi.add_incoming(frame.registers.get(key, poison(kind)), before)
+        frame.registers[key] = phi
+        return phi
+
+    def _carried(self, loop: For) -> list[tuple[str, int]]:
+        """The register values from outside that the loop's body writes."""
+        frame = self._frame
+        found: list[tuple[str, int]] = []
+        for storage in frame.storages.values():
+            if storage.pointer is None and storage.buffer.name in self._stored_buffers(loop.body):
+                offsets = stored_offsets(storage.buffer, loop.body, self._loops(), storage.private_lanes)
+                found += [(storage.buffer.name, offset) for offset in sorted(offsets)]
+        return found
+
+    def _loops(self) -> Loops:
+        vector = self._frame.vector
+        return Loops(self._frame.ints, {}, (vector.name, vector.start, vector.lanes) if vector else None)
+
+    def _stored_buffers(self, stmt: Stmt) -> frozenset[str]:
+        found = self._stored.get(id(stmt))
+        if found is None:
+            names = frozenset(sub.buffer.name for sub in walk_statements(stmt) if isinstance(sub, Store))
+            found = self._stored[id(stmt)] = (stmt, names)
+        return found[1]
+
+    def _if_then(self, expr: Expr, body: Stmt) -> None:
+        if isinstance(expr, Binary) and expr.op == "and":
+            self._if_then(expr.a, IfThen(expr.b, body))
+            return
+        condition = self._expressions.condition(expr)
+        if isinstance(condition, bool):
+            if condition:
+                self.emit(body)
+        elif lanes_of(condition.type):
+            frame = self._frame
+            saved = frame.guards
+            frame.guards = (*saved, condition)
+            self.emit(body)
+            frame.guards = saved
+        else:
+            self._branch(condition, lambda: self.emit(body))
+
+    def share(self, loop: For, start: ir.Value, end: ir.Value) -> None:
+        """The iterations of a parallel loop from `start` to `end`, possibly none."""
+        some = self._frame.scope.compare("icmp slt", start, end)
+        self._branch(some, lambda: self.serial(loop, start, end))
+
+    def _branch(self, condition: ir.Value, emit: Callable[[], None]) -> None:
+        frame, outer = self._frame, self._frame.scope
+        then = frame.function.append_basic_block("then")
+        before, registers = outer.block, dict(frame.registers)
+        inner = frame.push_scope(then, is_loop=False)
+        emit()
+        join = frame.function.append_basic_block("join")
+        inner.branch(join)
+        frame.pop_scope()
+        outer.cbranch(condition, then, join)
+        outer.position_at_end(join)
+        for key, value in frame.registers.items():
+            old = registers.get(key)
+            if old is not value:
+                phi = outer.phi(value.type)
+                phi.add_incoming(value, inner.block)
+                phi.add_incoming(old if old is not None else poison(value.type), before)
+                frame.registers[key] = phi
+
+    def _allocate(self, stmt: Allocate) -> None:
+        frame, buffer = self._frame, stmt.buffer
+        hidden = frame.storages.get(buffer.name)
+        private_lanes = frame.lanes
+        pieces = find_pieces(buffer, stmt.body, self._loops(), private_lanes) if buffer.scope == "register" else None
+        if pieces is None:
+            frame.storages[buffer.name] = self._on_stack(buffer, private_lanes)
+        else:
+            frame.storages[buffer.name] = Storage(buffer, None, private_lanes, pieces)
+        self.emit(stmt.body)
+        for key in [key for key in frame.registers if key[0] == buffer.name]:
+            del frame.registers[key]
+        for scope in frame.scopes:
+            scope.loads.pop(buffer.name, None)
+        if hidden is not None:
+            frame.storages[buffer.name] = hidden
+        else:
+            del frame.storages[buffer.name]
+
+    def _on_stack(self, buffer: Buffer, private_lanes: int) -> Storage:
+        """Its memory is that of the same buffer allocated before, if any: the two do not live at once."""
+        frame = self._frame
+        count = Storage(buffer, None, private_lanes).element_count
+        kind = memory_type(buffer.dtype)
+        pointer = frame.entry.once((buffer.name, count, str(kind)), lambda: frame.allocate(kind, count))
+        return Storage(buffer, pointer, private_lanes)
