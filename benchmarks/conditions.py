@@ -20,6 +20,7 @@ class Conditions:
     command: str
     device: str
     target: str
+    machine: str
     system: str
     load: float
     versions: dict[str, str]
@@ -30,7 +31,7 @@ class Conditions:
         return [
             f"$ {self.command}",
             f"device: {self.device}; {self.system}; load {self.load:.2f}",
-            f"target: {self.target}",
+            f"code for: {self.machine}",
             f"versions: {versions}",
             *(
                 f"ceiling, {c.threads} thread{'s' * (c.threads > 1)}: {c.gflops:.1f} GFLOP/s, {c.gbytes:.1f} GB/s read"
@@ -52,10 +53,12 @@ class Conditions:
 
 def read_conditions(module: str, ceilings: Iterable[Ceiling], peers: dict[str, str] | None = None) -> Conditions:
     """`module`: what was run, as in `python -m benchmarks.models`; `peers`: versions of the libraries compared with."""
+    target = Target.parse("host")
     return Conditions(
         command=shlex.join(["python", "-m", module, *sys.argv[1:]]),
         device=str(describe_host()),
-        target=str(Target.parse("host")),
+        target=str(target),
+        machine=f"{target.cpu}, {target.vector_bits}-bit vectors, {target.vector_registers} registers",
         system=f"{platform.system()} {platform.release()}, Python {platform.python_version()}",
         load=os.getloadavg()[0],
         versions={name: _version(name) for name in OWN_LIBRARIES} | (peers or {}),

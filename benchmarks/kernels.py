@@ -1,7 +1,8 @@
 """Single kernels against the machine's ceiling: `python -m benchmarks.kernels`.
 
 Each kernel is tuned on one thread, then its default and its tuned schedule are timed against each other, verified, and set against the
-ceiling of multiply-adds that was measured right before.
+ceiling of multiply-adds. The ceiling is measured before and after every kernel, and the highest of the run counts for all: on a machine
+shared with others, single figures may be too low, never too high.
 """
 
 import tempfile
@@ -85,7 +86,7 @@ def measure_kernel(
         best = database.best_schedule(task.workload, target, runner.device)
         if best is None:
             raise SystemExit(f"{name}: no candidate ran; see tilewright records list")
-        ceiling = loops.gflops(target.cores)
+        before = loops.gflops(target.cores)
         default, tuned = _compare(task, [task.space.schedule(task.space.default()), best.schedule], builder, runner)
     (state,) = result.tasks
     return KernelRow(
@@ -95,7 +96,7 @@ def measure_kernel(
         tuned_secs=min(tuned.run_secs),
         median_secs=median(tuned.run_secs),
         max_error=tuned.verification.max_error if tuned.verification else float("nan"),
-        ceiling_gflops=ceiling,
+        ceiling_gflops=max(before, loops.gflops(target.cores)),
         trials=state.trials + state.known,
         tuning_secs=tuning_secs,
     )
@@ -133,10 +134,15 @@ def main() -> None:
             row = measure_kernel(name, kernel, target, loops, database, tuning)
             progress(f"{name}: {row.gflops:.1f} GFLOP/s, {row.share:.0%} of the ceiling, after {row.tuning_secs:.0f} s")
             rows.append(row)
+    highest = max(ceiling.gflops, *(row.ceiling_gflops for row in rows))
+    rows = [replace(row, ceiling_gflops=highest) for row in rows]
     note = f"below {GOAL_SHARE:.0%} of the ceiling, or the default slower than {GOAL_DEFAULT}x the tuned time"
     as_json = [{**asdict(row), "gflops": row.gflops, "share": row.share, "default_ratio": row.default_ratio} for row in rows]
     print_report(
-        read_conditions("benchmarks.kernels", [ceiling]), [table(HEADER, [row.cells() for row in rows], note)], as_json, options.json
+        read_conditions("benchmarks.kernels", [replace(ceiling, gflops=highest)]),
+        [table(HEADER, [row.cells() for row in rows], note)],
+        as_json,
+        options.json,
     )
 
 

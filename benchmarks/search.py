@@ -81,13 +81,13 @@ def measure_search(tuner: str, task: Task, trials: int, seed: int) -> SearchRow:
     return SearchRow(tuner=tuner, trials=len(times), failed=failed, elapsed_secs=elapsed_secs, best_secs=tuple(bests))
 
 
-def scoring_microseconds(task: Task, seed: int) -> float:
+def scoring_microseconds(task: Task, seed: int, scored: int = SCORED) -> float:
     """Per candidate, encoding and predicting in one batch, best of five; the model is fitted on invented times."""
     rng = np.random.default_rng(seed)
     encoder, model = FeatureEncoder(task.space), XGBoostCostModel(seed)
-    known = task.space.sample(rng, FITTED_ON)
+    known = task.space.sample(rng, min(FITTED_ON, scored))
     model.fit(encoder.encode(known), rng.uniform(1e-4, 1e-2, len(known)))
-    candidates = task.space.sample(rng, SCORED)
+    candidates = task.space.sample(rng, scored)
     secs = []
     for _ in range(5):
         start = perf_counter()

@@ -32,4 +32,4 @@ def unroll_choices(extents: list[int]) -> tuple[int, ...]:
         size *= extent
         if size <= 64:
             inner.add(size)
-    return tuple(sorted(inner | {n for n in (2, 4, 8, 16, 32) if n <= total}))
+    return tuple(sorted(inner | {n for n in (2, 4, 8, 16, 32) if n <= total} | {min(8, extents[-1])}))

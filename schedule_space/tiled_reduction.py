@@ -75,6 +75,18 @@ class LoopPlan:
         yield Vectorize(self.tile[-1])
 
 
+@dataclass(frozen=True, slots=True)
+class TileNumbers:
+    """Of one register tile. accumulators, registers: vectors. loads: distinct operands per reduction step. waste: multiply-adds done over
+    those needed. counts: tiles along each axis."""
+
+    accumulators: int
+    registers: int
+    loads: int
+    waste: float
+    counts: tuple[int, ...]
+
+
 @dataclass(frozen=True)
 class TiledReduction:
     """`anchor` is the only running stage with reduction axes."""
@@ -199,33 +211,53 @@ class TiledReduction:
         """The axis whose outer loop has a serial part: the last of the fused ones."""
         return self._order(decisions)[int(decisions["parallel"]) - 1] if self.outer else None
 
-    def accumulators(self, decisions: Decisions) -> int:
-        """Vectors of the register tile."""
-        return prod(self.tile(decisions, position) for position in self.tiled) * int(decisions.get("vectors", 1))
-
-    def registers(self, decisions: Decisions) -> int:
-        """Vector registers that the inner loop needs: accumulators, operands used more than once, a broadcast where it cannot be folded."""
-        accumulators = self.accumulators(decisions)
-        needed, broadcasts = accumulators, False
+    @cached_property
+    def operands(self) -> tuple[tuple[bool, tuple[int, ...]], ...]:
+        """For each load of the anchor: whether it is a vector, and the positions of the tiled axes that it depends on."""
+        found: list[tuple[bool, tuple[int, ...]]] = []
         for load in loads_of(self.stage):
             names = {node.name for index in load.indices for node in walk(index) if isinstance(node, Var)}
-            if self.axes[-1].name not in names:
-                broadcasts = True
-                continue
-            distinct = int(decisions.get("vectors", 1))
-            distinct *= prod(self.tile(decisions, position) for position in self.tiled if self.axes[position].name in names)
-            needed += distinct if distinct < accumulators else 1
-        return needed + (1 if broadcasts and self.target.vector_bits < 512 else 0)
+            positions = tuple(position for position in self.tiled if self.axes[position].name in names)
+            found.append((self.axes[-1].name in names, positions))
+        return tuple(found)
+
+    @cached_property
+    def _tiles(self) -> dict[tuple[int, ...], "TileNumbers"]:
+        return {}
+
+    def numbers(self, decisions: Decisions) -> "TileNumbers":
+        """What depends on the register tile alone; kept, since a search asks for few tiles and many candidates."""
+        tile = tuple(self.tile(decisions, position) for position in range(len(self.axes)))
+        if tile not in self._tiles:
+            self._tiles[tile] = self._tile_numbers(tile, int(decisions.get("vectors", 1)))
+        return self._tiles[tile]
+
+    def _tile_numbers(self, tile: tuple[int, ...], vectors: int) -> "TileNumbers":
+        accumulators = prod(tile[position] for position in self.tiled) * vectors
+        needed, loads, broadcasts = accumulators, 0, False
+        for is_vector, positions in self.operands:
+            distinct = prod(tile[position] for position in positions) * (vectors if is_vector else 1)
+            loads += distinct
+            if is_vector:
+                needed += distinct if distinct < accumulators else 1
+            broadcasts |= not is_vector
+        waste = 1.0
+        for position in self.tiled:
+            full, rest = divmod(self.axes[position].extent, tile[position])
+            waste *= (full * tile[position] + (rest + 0.15 * tile[position] if rest else 0)) / self.axes[position].extent
+        counts = tuple(-(-axis.extent // size) for axis, size in zip(self.axes, tile, strict=True))
+        registers = needed + (1 if broadcasts and self.target.vector_bits < 512 else 0)
+        return TileNumbers(accumulators, registers, loads, waste, counts)
 
     def is_valid(self, decisions: Decisions) -> bool:
-        accumulators = self.accumulators(decisions)
-        if accumulators > 1 and self.registers(decisions) > self.target.vector_registers:
+        numbers = self.numbers(decisions)
+        if numbers.accumulators > 1 and numbers.registers > self.target.vector_registers:
             return False
-        if accumulators * int(decisions["unroll"]) > MAX_UNROLLED_VECTORS:
+        if numbers.accumulators * int(decisions["unroll"]) > MAX_UNROLLED_VECTORS:
             return False
         chunked = self._chunked(decisions)
         chunk = int(decisions.get("chunk", 1))
-        if chunked is not None and chunk > 1 and chunk > -(-self.axes[chunked].extent // self.tile(decisions, chunked)):
+        if chunked is not None and chunk > 1 and chunk > numbers.counts[chunked]:
             return False
         return str(decisions.get("place", "root")) in ("root", "inline") or self._scratch_bytes(decisions) <= MAX_SCRATCH_BYTES
 
@@ -264,7 +296,8 @@ class TiledReduction:
         fixed: dict[str, Choice] = {f"pack_{name}": True for name in self.packable}
         if self.sources:
             fixed["place"] = "root"
-        varied = [p for p in self.parameters if p.name.startswith("tile_") or p.name in ("vectors", "unroll")]
+        fixed["unroll"] = self._default_unroll()
+        varied = [p for p in self.parameters if p.name.startswith("tile_") or p.name == "vectors"]
         for choices in product(*(p.choices for p in varied)):
             decisions = {**fixed, **{p.name: choice for p, choice in zip(varied, choices, strict=True)}}
             if self.outer:
@@ -274,49 +307,45 @@ class TiledReduction:
                 decisions["chunk"] = 1
             yield {p.name: decisions[p.name] for p in self.parameters}
 
+    def _default_unroll(self) -> int:
+        """Whole inner reduction axes up to 16 steps; longer bodies keep too many operands alive (64->64 56x56 3x3: 4 times slower at 32)."""
+        steps = 1
+        for axis in reversed(reduce_axes(self.stage)):
+            if steps * axis.extent > 16:
+                break
+            steps *= axis.extent
+        return steps if steps > 1 else min(8, reduce_axes(self.stage)[-1].extent)
+
     def _default_order(self) -> list[int]:
         """Output channels or columns outermost, so that a block of weights stays in cache while the data passes by."""
         columns = [position for position in self.outer if position == self.vector_position or self.labels[position] == "oc"]
         return [*columns, *(position for position in self.outer if position not in columns)]
 
+    def _parallel_iterations(self, decisions: Decisions, numbers: "TileNumbers") -> int:
+        order = self._order(decisions)[: int(decisions.get("parallel", 0))]
+        free = (axis.extent for position, axis in enumerate(self.axes[:-1]) if position not in self.outer and position not in self.tiled)
+        return prod(numbers.counts[position] for position in order) * prod(free) // int(decisions.get("chunk", 1))
+
     def _cost(self, decisions: Decisions) -> float:
         """Relative cycles: multiply-adds with the waste of partial tiles, slowed by short dependency chains and by loads."""
-        accumulators = self.accumulators(decisions)
-        waste = 1.0
-        outer_iterations = 1
-        for position, axis in enumerate(self.axes):
-            tile = self.tile(decisions, position)
-            count = -(-axis.extent // tile)
-            if position in self.tiled or position == self.vector_position:
-                outer_iterations *= count
-            full, rest = divmod(axis.extent, tile)
-            if rest and position in self.tiled:
-                waste *= (full * tile + rest + 0.15 * tile) / axis.extent
-        loads = sum(self._distinct(load, decisions) for load in loads_of(self.stage))
-        per_step = max(accumulators, 0.55 * loads, 5.0)
-        overhead = 12.0 / (int(decisions["unroll"]) * max(accumulators, 1)) + 8.0 / prod(a.extent for a in reduce_axes(self.stage))
+        numbers = self.numbers(decisions)
+        per_step = max(numbers.accumulators, 0.55 * numbers.loads, 8.0)
+        overhead = 12.0 / (int(decisions["unroll"]) * numbers.accumulators) + 8.0 / prod(axis.extent for axis in reduce_axes(self.stage))
         balance = 1.0
         if self.threads > 1 and self.outer:
-            order = self._order(decisions)[: int(decisions["parallel"])]
-            iterations = prod(-(-self.axes[position].extent // self.tile(decisions, position)) for position in order)
+            iterations = max(1, self._parallel_iterations(decisions, numbers))
             balance = -(-iterations // self.threads) * self.threads / iterations
-        return waste * balance * (per_step / accumulators + overhead)
-
-    def _distinct(self, load: Load, decisions: Decisions) -> int:
-        names = {node.name for index in load.indices for node in walk(index) if isinstance(node, Var)}
-        count = prod(self.tile(decisions, position) for position in self.tiled if self.axes[position].name in names)
-        return count * (int(decisions.get("vectors", 1)) if self.axes[-1].name in names else 1)
+        return numbers.waste * balance * (per_step / numbers.accumulators + overhead)
 
     def describe(self, decisions: Decisions) -> dict[str, float]:
-        order = self._order(decisions)[: int(decisions.get("parallel", 0))]
-        iterations = prod(-(-self.axes[position].extent // self.tile(decisions, position)) for position in order)
+        numbers = self.numbers(decisions)
         return {
-            "accumulators": float(self.accumulators(decisions)),
-            "registers": float(self.registers(decisions)),
+            "accumulators": numbers.accumulators,
+            "registers": numbers.registers,
             "cost": self._cost(decisions),
-            "parallel_iterations": float(iterations),
-            "scratch_bytes": float(self._scratch_bytes(decisions) if decisions.get("place") in ("parallel", "inner") else 0),
-            "loads": float(sum(self._distinct(load, decisions) for load in loads_of(self.stage))),
+            "parallel_iterations": self._parallel_iterations(decisions, numbers),
+            "scratch_bytes": self._scratch_bytes(decisions) if decisions.get("place") in ("parallel", "inner") else 0,
+            "loads": numbers.loads,
         }
 
     def schedule(self, decisions: Decisions) -> Schedule:

@@ -17,9 +17,10 @@ from compiler.errors import TilewrightError  # noqa: E402 - the packages are che
 from compiler.runtime import Executable  # noqa: E402
 from compiler.target import Target  # noqa: E402
 from records_db import Database  # noqa: E402
-from tilewright.compiling import compile_ as compile  # noqa: A004, E402 - the face's own name
+from tilewright.compile_model import compile_model as compile  # noqa: A004, E402 - the face's own name
 from tilewright.model import Model, load  # noqa: E402
-from tilewright.tuning import tune  # noqa: E402
+from tilewright.tune_model import tune  # noqa: E402
+from tilewright.tune_views import show_progress  # noqa: E402
 from tuner import TuneResult  # noqa: E402
 
 __version__ = "0.1.0"
@@ -34,5 +35,6 @@ __all__ = [
     "__version__",
     "compile",
     "load",
+    "show_progress",
     "tune",
 ]

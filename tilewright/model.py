@@ -1,18 +1,17 @@
-"""Load a model file. In: a path. Out: `Model`. Next: `tilewright/tune.py`, `tilewright/compile.py`."""
+"""Load a model file. In: a path. Out: `Model`. Next: `tune_model.py`, `compile_model.py`."""
 
-from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from compiler.frontends.onnx import load_onnx
-from compiler.graph import Graph, Group, extract_groups, optimize_graph
+from compiler.graph import Graph, Group, count_workloads, extract_groups, optimize_graph
 from compiler.target import Target
 from compiler.tensor_type import TensorType
 from compiler.workload import Workload
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Model:
     """A model as a graph with static shapes."""
 
@@ -33,7 +32,7 @@ class Model:
 
     def workloads(self, target: Target) -> dict[Workload, int]:
         """What there is to tune for `target`: each workload with the number of its calls per inference."""
-        return dict(Counter(group.workload for group in self.groups(target)))
+        return count_workloads(self.groups(target))
 
     def __str__(self) -> str:
         inputs = ", ".join(f"{name}: {kind}" for name, kind in self.inputs.items())
@@ -41,8 +40,8 @@ class Model:
         return f"{self.name} ({inputs}) -> ({outputs})"
 
 
-def load(source: str | Path | bytes, shapes: Mapping[str, tuple[int, ...]] | None = None) -> Model:
-    """Read an ONNX model. shapes: of inputs whose file leaves dimensions open, by name.
+def load(source: str | Path | bytes, shapes: Mapping[str, Sequence[int]] | None = None) -> Model:
+    """Read an ONNX model, a file or its bytes. shapes: of inputs whose file leaves dimensions open, by name.
 
     Raises `ModelError` for a file that cannot be read, `UnsupportedOperator`, and `ShapeError` where a dimension is unknown.
     """

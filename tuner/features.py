@@ -5,18 +5,18 @@ quantities by which the space describes a candidate (registers, footprints, traf
 """
 
 from collections.abc import Sequence
-from typing import Any
+from math import log2
 
 import numpy as np
 from numpy.typing import NDArray
 
-from schedule_space import Candidate, ScheduleSpace
+from schedule_space import Candidate, Choice, ScheduleSpace
 
 Matrix = NDArray[np.float64]
 
 
 class FeatureEncoder:
-    """Columns of one parameter: log2 of a number, of each number of a tuple and of their product, or one per choice for words."""
+    """Columns of one parameter: log2 of a number, or one per choice for words."""
 
     def __init__(self, space: ScheduleSpace) -> None:
         self._space = space
@@ -27,7 +27,7 @@ class FeatureEncoder:
         """Rows of the candidates; a decision that the space no longer offers is not-a-number, which the model reads as missing."""
         decided = [dict(candidate.decisions) for candidate in candidates]
         parts: list[Matrix] = [
-            table[np.fromiter((index.get(_hashable(decisions.get(name)), -1) for decisions in decided), np.intp, len(decided))]
+            table[np.fromiter((index.get(decisions[name], -1) for decisions in decided), np.intp, len(decided))]
             for name, index, table in self._columns
         ]
         if self._described:
@@ -45,41 +45,19 @@ def _log2_of_quantities(quantities: Matrix) -> Matrix:
     return logs
 
 
-def _columns(choices: Sequence[Any]) -> tuple[dict[Any, int], Matrix]:
+def _columns(choices: Sequence[Choice]) -> tuple[dict[Choice, int], Matrix]:
     """The row of each choice in a table; the last row, -1, stands for what is not among them."""
-    values = [_hashable(choice) for choice in choices]
-    rows = _number_rows(values) if all(_is_numeric(value) for value in values) else np.eye(len(values))
+    words = any(isinstance(choice, str) for choice in choices)
+    rows = np.eye(len(choices)) if words else np.array([[_number(choice)] for choice in choices], np.float64)
     table = np.vstack([rows, np.full((1, rows.shape[1]), np.nan)])
-    return {value: position for position, value in enumerate(values)}, table
+    return {choice: position for position, choice in enumerate(choices)}, table
 
 
-def _number_rows(values: Sequence[Any]) -> Matrix:
-    tuples = [value if isinstance(value, tuple) else (value,) for value in values]
-    width = max((len(numbers) for numbers in tuples), default=0)
-    rows = np.full((len(values), width + (width > 1)), 0.0)
-    for row, numbers in zip(rows, tuples, strict=True):
-        logs = [_log2(number) for number in numbers]
-        row[: len(logs)] = logs
-        if width > 1:
-            row[-1] = sum(logs)
-    return rows
-
-
-def _log2(number: float) -> float:
-    """Zero lies one step below one; the sign is kept."""
-    if number == 0:
-        return -1.0
-    return float(np.sign(number) * np.log2(abs(float(number)))) if abs(number) >= 1 else float(number)
-
-
-def _is_numeric(value: Any) -> bool:
-    if isinstance(value, tuple):
-        return all(isinstance(number, int | float) for number in value)
-    return isinstance(value, int | float)
-
-
-def _hashable(value: Any) -> Any:
-    return tuple(_hashable(item) for item in value) if isinstance(value, list | tuple) else value
+def _number(choice: Choice) -> float:
+    """log2 of a size; zero lies one step below one. A truth value is 0 or 1."""
+    if isinstance(choice, bool):
+        return float(choice)
+    return log2(int(choice)) if int(choice) > 0 else int(choice) - 1.0
 
 
 def features(space: ScheduleSpace, candidates: Sequence[Candidate]) -> Matrix:

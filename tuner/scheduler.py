@@ -75,17 +75,18 @@ class BudgetScheduler:
 
     def _gain_secs(self, task: TaskProgress, batch: int) -> float:
         """Seconds of one inference that the next batch may save."""
+        share = exp2(-task.stale / HALVING) * HOPE * batch / (batch + task.trials)
         if task.best_secs is None:
-            return self._largest_share_secs() * HOPE * exp2(-task.trials / HALVING)
-        hope = task.best_secs * HOPE * exp2(-task.stale / HALVING) * batch / (batch + task.trials)
+            return share * self._mean_secs()
         room = task.best_secs - self._least_secs(task)
-        return task.weight * max(0.0, min(room, max(task.momentum_secs * batch, hope)))
+        return task.weight * max(0.0, min(room, max(task.momentum_secs * batch, share * task.best_secs)))
 
     def _least_secs(self, task: TaskProgress) -> float:
         rates = [each.operations / each.best_secs for each in self.tasks if each.best_secs]
         peak = PEAK_MARGIN * max(rates, default=0.0)
         return task.operations / peak if peak else 0.0
 
-    def _largest_share_secs(self) -> float:
-        """What a task whose candidates have all failed so far is taken for: as important as any."""
-        return max((task.weight * task.best_secs for task in self.tasks if task.best_secs is not None), default=1.0)
+    def _mean_secs(self) -> float:
+        """What a task is taken to weigh whose candidates have all failed so far."""
+        known = [task.weight * task.best_secs for task in self.tasks if task.best_secs is not None]
+        return sum(known) / len(known) if known else 1.0

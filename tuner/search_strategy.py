@@ -14,6 +14,7 @@ from measure import Measurement
 from schedule_space import Candidate, ScheduleSpace
 from tuner.history import History
 
+SMALL_SPACE = 1000  # points that are listed rather than drawn by chance
 DRAWING_ROUNDS = 6
 EXTRA_DRAWS = 4
 
@@ -33,6 +34,7 @@ class Search(ABC):
         self.space = space
         self.rng = rng
         self.history = History()
+        self._all: list[Candidate] | None = None
         self._rest: Iterator[Candidate] | None = None
 
     def suggest(self, count: int) -> list[Candidate]:
@@ -53,14 +55,22 @@ class Search(ABC):
 
     def draw(self, count: int) -> list[Candidate]:
         """Up to `count` random candidates that nobody has claimed yet, all different; fewer when chance hardly finds any."""
+        if self.space.size <= SMALL_SPACE:
+            return self._draw_from_all(count)
         found: dict[Candidate, None] = {}
         for _ in range(DRAWING_ROUNDS):
-            if len(found) >= count:
+            drawn = self.space.sample(self.rng, count + EXTRA_DRAWS)
+            found.update((candidate, None) for candidate in drawn if not self.history.is_claimed(candidate))
+            if len(found) >= count or len(drawn) < count:
                 break
-            for candidate in self.space.sample(self.rng, count + EXTRA_DRAWS):
-                if not self.history.is_claimed(candidate):
-                    found[candidate] = None
         return list(found)[:count]
+
+    def _draw_from_all(self, count: int) -> list[Candidate]:
+        """The same where the space is small enough to be kept as a list."""
+        if self._all is None:
+            self._all = list(self.space.all())
+        self._all = [candidate for candidate in self._all if not self.history.is_claimed(candidate)]
+        return [self._all[position] for position in self.rng.permutation(len(self._all))[:count]]
 
     def _take_rest(self, count: int) -> list[Candidate]:
         """Claims what is left of the space, in its order, going on from where the last call stopped."""

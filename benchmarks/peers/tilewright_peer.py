@@ -1,9 +1,7 @@
 """Tilewright itself, behind the interface of the others: tuned from a database, or with its default schedules."""
 
-import tempfile
 from dataclasses import dataclass, field
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 import onnx
@@ -40,10 +38,7 @@ class TilewrightPeer:
         return version("tilewright")
 
     def prepare(self, model: onnx.ModelProto, threads: int) -> Prepared:
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder, "model.onnx")
-            path.write_bytes(model.SerializeToString())
-            loaded = tw.load(path)
+        loaded = tw.load(model.SerializeToString())
         if self.database is not None and self.trials:
             tw.tune(loaded, target="host", database=self.database, trials=self.trials, threads=threads, seed=self.seed)
         return _Compiled(tw.compile(loaded, target="host", database=self.database, threads=threads))

@@ -1,4 +1,4 @@
-"""Code generation: lowered loop nests -> machine code, one folder per kind of target. Next: `compiler/runtime` or the builder in `measure`."""
+"""Code generation: lowered loop nests -> machine code, one folder per kind of target. Next: `compiler/runtime`."""
 
 from compiler.codegen.artifact import ARTIFACT_FORMAT, Artifact, Fact
 

@@ -3,6 +3,7 @@
 from compiler.driver.compile_kernel import compile_kernel
 from compiler.driver.compile_kernels import KernelRequest, compile_kernels
 from compiler.driver.compile_model import compile_model
+from compiler.driver.host_check import runs_here
 from compiler.driver.loaded_kernel import BoundKernel, LoadedKernel
 from compiler.driver.object_cache import ObjectCache, code_version, kernel_key
 from compiler.driver.schedule_choice import DefaultSchedule, NoSchedules, ScheduleChoice, ScheduleSource
@@ -21,4 +22,5 @@ __all__ = [
     "compile_kernels",
     "compile_model",
     "kernel_key",
+    "runs_here",
 ]

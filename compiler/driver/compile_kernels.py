@@ -112,7 +112,7 @@ class _Worker:
             words = self._errors.read().decode(errors="replace").split()[-MESSAGE_WORDS:]
             self.close()
             self._process, self._errors = self._start()
-            return CodegenError(f"the compiler died with exit code {code} on {request.workload}: {' '.join(words)}")
+            return CodegenError(f"the compiler died with exit code {code} on {request.workload}: {' '.join(words) or 'no message'}")
         answer, body = reply
         if "error" in answer:
             kind = getattr(errors, answer["error"], CodegenError)

@@ -17,6 +17,7 @@ from compiler.graph.rewriter import GraphBuilder, finish_graph
 from compiler.ops import PLAIN, blocked_layout, get_operator
 
 CALL_BYTES = 16 * 1024  # what one more kernel call costs, as bytes moved: about a microsecond
+MOVES_PER_BYTE = 4  # a layout change reads and writes each byte, one of the two in strides
 
 
 class Side(Enum):
@@ -33,7 +34,7 @@ def _is_viewed(graph: Graph, value: str, block: int) -> bool:
 def _change_cost(graph: Graph, value: str, block: int) -> int:
     if value in graph.constants:
         return 0
-    return 1 if _is_viewed(graph, value, block) else graph.types[value].size_bytes + CALL_BYTES
+    return 1 if _is_viewed(graph, value, block) else MOVES_PER_BYTE * graph.types[value].size_bytes + CALL_BYTES
 
 
 def _blocked_nodes(graph: Graph, rules: dict[str, LayoutRule], block: int) -> set[Hashable]:
@@ -54,7 +55,6 @@ def _blocked_nodes(graph: Graph, rules: dict[str, LayoutRule], block: int) -> se
             network.connect(name, Side.PLAIN, rule.blocked_bytes)
         if rule is not None and rule.free_input:
             network.connect(source, name, UNCUTTABLE)  # never from blocked to plain
-            network.connect(source, Side.PLAIN, rule.input_bytes)
     for value in graph.outputs:
         readers[value].append(Side.PLAIN)
     for value, kind in graph.types.items():

@@ -25,8 +25,7 @@ class LayoutRule:
     """How a node works in the blocked layout: what it takes of each operand, and its attributes there.
 
     plain_bytes, blocked_bytes: what working on plain or on blocked values costs more than the other, as bytes moved. free_input: a
-    convolution with fewer input channels than lanes, which may take plain data and give a blocked result; input_bytes: what taking
-    blocked data costs it more.
+    convolution with fewer input channels than lanes, which may take plain data and give a blocked result.
     """
 
     operands: tuple[Operand, ...]
@@ -34,10 +33,9 @@ class LayoutRule:
     plain_bytes: int = 0
     blocked_bytes: int = 0
     free_input: bool = False
-    input_bytes: int = 0
 
 
-# Time as bytes moved: a core that streams 30 bytes per nanosecond makes 57 multiply-adds in it (shared notes: 115 GFLOP/s on one Zen 4 core).
+# Time as bytes moved: a Zen 4 core makes 57 multiply-adds per nanosecond (115 GFLOP/s measured), or streams about 30 bytes from its caches.
 BYTES_PER_MAC = 0.5
 # A convolution over plain values against a blocked one with all lanes in use; depthwise ones are bound by memory.
 PLAIN_SLOWDOWN = 3.0
@@ -67,7 +65,7 @@ def _convolution(graph: Graph, node: Node, block: int) -> LayoutRule | None:
     blocked = {**attributes, "layout": layout, "out_layout": layout}
     result = graph.types[node.outputs[0]]
     if depthwise and groups > 1:
-        return LayoutRule(operands=operands, attributes=blocked, plain_bytes=result.size_bytes)
+        return LayoutRule(operands=operands, attributes=blocked, plain_bytes=2 * result.size_bytes)
     work = result.element_count * math.prod(graph.types[node.inputs[1]].shape[1:]) * BYTES_PER_MAC
     idle_lanes = -(-out_channels // block) * block / out_channels
     gain = round(work * (PLAIN_SLOWDOWN - idle_lanes))
@@ -77,7 +75,6 @@ def _convolution(graph: Graph, node: Node, block: int) -> LayoutRule | None:
         plain_bytes=max(gain, 0),
         blocked_bytes=max(-gain, 0),
         free_input=groups == 1 and in_channels < block,
-        input_bytes=round(work * (block / in_channels - 1)) if in_channels < block else 0,
     )
 
 

@@ -8,7 +8,6 @@ from compiler.graph.rewriter import Rewriter, rewrite_once
 from compiler.ops import Array
 from compiler.workload import canonical_json
 
-
 Key = tuple[str, tuple[int, ...], bytes]
 SAMPLES = 64
 

@@ -43,7 +43,7 @@ class MemoryPlan:
 
 
 @dataclass(frozen=True, slots=True)
-class _Block:
+class Block:
     """Bytes in the arena that are alive from group `start` to group `end`, both included."""
 
     name: str
@@ -56,9 +56,9 @@ def _aligned(size_bytes: int) -> int:
     return -(-size_bytes // ALIGNMENT_BYTES) * ALIGNMENT_BYTES
 
 
-def place_blocks(blocks: Sequence[_Block]) -> dict[str, int]:
+def place_blocks(blocks: Sequence[Block]) -> dict[str, int]:
     """Arena offset of each block; blocks alive at the same time do not overlap."""
-    placed: list[tuple[int, _Block]] = []
+    placed: list[tuple[int, Block]] = []
     for block in sorted(blocks, key=lambda item: (-item.size_bytes, item.start, item.name)):
         rivals = sorted(
             ((offset, other.size_bytes) for offset, other in placed if other.start <= block.end and block.start <= other.end),
@@ -73,7 +73,7 @@ def place_blocks(blocks: Sequence[_Block]) -> dict[str, int]:
     return {block.name: offset for offset, block in placed}
 
 
-def _overwritten(groups: Sequence[Group], aliases: Mapping[str, Alias], live: Mapping[str, _Block]) -> dict[str, str]:
+def _overwritten(groups: Sequence[Group], aliases: Mapping[str, Alias], live: Mapping[str, Block]) -> dict[str, str]:
     """Output roots that take over the block of an argument's root: {output root: argument root}."""
     taken: dict[str, str] = {}
     for time, group in enumerate(groups):
@@ -92,13 +92,13 @@ def _overwritten(groups: Sequence[Group], aliases: Mapping[str, Alias], live: Ma
     return taken
 
 
-def _live_blocks(graph: Graph, groups: Sequence[Group], aliases: Mapping[str, Alias], outside: Mapping[str, Location]) -> dict[str, _Block]:
-    live: dict[str, _Block] = {}
+def _live_blocks(graph: Graph, groups: Sequence[Group], aliases: Mapping[str, Alias], outside: Mapping[str, Location]) -> dict[str, Block]:
+    live: dict[str, Block] = {}
     for time, group in enumerate(groups):
         for value in group.outputs:
             root = aliases[value].root
             if root not in outside and root not in live:
-                live[root] = _Block(root, _aligned(graph.types[root].size_bytes), time, time)
+                live[root] = Block(root, _aligned(graph.types[root].size_bytes), time, time)
         for value in (*group.arguments, *group.outputs):
             root = aliases[value].root
             if root in outside:
@@ -128,7 +128,7 @@ def plan_memory(graph: Graph, groups: Sequence[Group], workspace_bytes: Sequence
         owner[output] = owner.get(root, root)
         held = live[owner[output]]
         live[owner[output]] = replace(held, end=max(held.end, live.pop(output).end))
-    workspaces = [_Block(f"#{time}", _aligned(size), time, time) for time, size in enumerate(workspace_bytes)]
+    workspaces = [Block(f"#{time}", _aligned(size), time, time) for time, size in enumerate(workspace_bytes)]
     blocks = [*live.values(), *workspaces]
     offsets = place_blocks(blocks)
 

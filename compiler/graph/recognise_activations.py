@@ -7,6 +7,8 @@ x * sigmoid(x) -> swish;  clip(a*x + b, 0, 1) and clip(x + c, 0, m) * (1/m) -> h
 import math
 from collections.abc import Sequence
 
+import numpy as np
+
 from compiler.graph.graph import Graph, Node
 from compiler.graph.rewriter import Rewriter, rewrite_graph
 
@@ -96,20 +98,27 @@ def _product(rewriter: Rewriter, node: Node) -> Sequence[str] | None:
     if len(values) != 2:
         return None
     for x, other in (values, values[::-1]):
-        if _is_wide_hard_swish(rewriter, x, other, number):
-            return [builder.apply("hard_swish", (rewriter.new(x),), hint=name)]
+        factor = _hard_swish_factor(rewriter, x, other)
+        if factor is not None:
+            swish = builder.apply("hard_swish", (rewriter.new(x),), hint=name)
+            if _close(number * factor, 1.0):
+                return [swish]
+            kind = rewriter.type(name)
+            scale = builder.constant(np.asarray(number * factor, kind.dtype), f"{name}.factor")
+            return [builder.apply("mul", (swish, scale), hint=f"{name}.scaled")]
         if _close(number, 0.5) and _is_one_plus_erf(rewriter, x, other):
             return [builder.apply("gelu", (rewriter.new(x),), {"approximate": "none"}, hint=name)]
     return None
 
 
-def _is_wide_hard_swish(rewriter: Rewriter, x: str, other: str, number: float) -> bool:
-    """number * other = clip(x / 6 + 1/2, 0, 1) with other = clip(x + 3, 0, 6)."""
+def _hard_swish_factor(rewriter: Rewriter, x: str, other: str) -> float | None:
+    """m with x * other = m * hard_swish(x), where other = clip(m * x / 6 + m / 2, 0, m)."""
     clip = rewriter.producer(other, "clip")
     if clip is None or _clip_bounds(clip)[0] != 0 or not _clip_bounds(clip)[1]:
-        return False
+        return None
     inner, a, b = _affine(rewriter, clip.inputs[0])
-    return inner == x and _close(number * float(clip.attributes["max"]), 1.0) and _is_hard_swish(a * number, b * number)
+    largest = float(clip.attributes["max"])
+    return largest if inner == x and _is_hard_swish(a / largest, b / largest) else None
 
 
 def _is_one_plus_erf(rewriter: Rewriter, x: str, other: str) -> bool:

@@ -46,6 +46,10 @@ class Executable:
         self._arenas: list[NDArray[np.uint8]] = []
         self._arenas_lock = threading.Lock()
 
+    def __repr__(self) -> str:
+        inputs, outputs = _listing(self.inputs), _listing(self.outputs)
+        return f"<Executable {self.info.name!r}: {inputs} -> {outputs}; {len(self.kernels)} kernels, {self.threads} threads>"
+
     @staticmethod
     def load(path: str | Path, threads: int | None = None) -> "Executable":
         """Opens a library that `save` wrote; threads: other than it was compiled for."""
@@ -145,7 +149,7 @@ def _addresses(arrays: Sequence[Array]) -> "ctypes.Array[Any]":
 
 
 def _listing(items: Sequence[NamedType]) -> str:
-    return ", ".join(f"{item.name!r} {item.type}" for item in items) or "no inputs"
+    return ", ".join(f"{item.name!r} {item.type}" for item in items) or "nothing"
 
 
 def _copy_library(source: Path, output: Path) -> None:

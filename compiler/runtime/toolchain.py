@@ -15,7 +15,7 @@ from compiler.runtime.environment import read_environment
 
 C_FLAGS = ("-std=c11", "-O2", "-fPIC", "-Wall", "-Wextra", "-Werror")
 LINK_FLAGS = ("-shared", "-lpthread", "-lm")
-MESSAGE_LINES = 12
+MESSAGE_LINES = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +39,19 @@ class Toolchain:
         except OSError as error:
             raise ToolchainError(f"cannot start the C compiler {' '.join(self.command)}: {error}") from error
         if done.returncode != 0:
-            message = "\n".join((done.stderr or done.stdout).strip().splitlines()[:MESSAGE_LINES])
+            message = _main_lines(done.stderr or done.stdout)
             raise ToolchainError(f"{' '.join(self.command)} failed with exit code {done.returncode} on {output.name}: {message}")
+
+
+def _main_lines(message: str) -> str:
+    """The errors among a compiler's messages, in one line.
+
+    >>> _main_lines("a.c: In function 'f':\\na.c:1:2: error: no x\\n  1 | x\\nld: cannot find -ly")
+    'a.c:1:2: error: no x'
+    """
+    lines = [line.strip() for line in message.splitlines() if line.strip()]
+    errors = [line for line in lines if "error" in line.lower()]
+    return "; ".join((errors or lines)[:MESSAGE_LINES])
 
 
 def find_toolchain(triple: str = "") -> Toolchain:

@@ -26,7 +26,7 @@ def test_peers_that_are_faster_are_marked() -> None:
 
 def test_scaling_is_compared_with_the_best() -> None:
     rows = [row(1, 0.010, 0.010), row(2, 0.006, 0.005)]
-    assert "| net            | 1.67x (*) |       2.00x |" in scaling_table(rows, ["tilewright", "onnxruntime"])
+    assert "| net            |  1.67x (*) |       2.00x |" in scaling_table(rows, ["tilewright", "onnxruntime"])
 
 
 def test_errors_are_relative_to_the_largest_output() -> None:

@@ -54,7 +54,7 @@ def test_indices_lie_inside_and_other_integers_are_small() -> None:
     assert indices.min() == 0
     assert indices.max() == 49
     add = workload([GroupOp("add", (("arg", 0), ("arg", 1)))], ((64,), "int32"), ((64,), "int32"))
-    assert 1 <= min(array.min() for array in make_reference_case(add, 0).inputs)
+    assert min(array.min() for array in make_reference_case(add, 0).inputs) >= 1
 
 
 def test_a_dtype_without_test_values_is_named() -> None:

@@ -62,7 +62,7 @@ def bounds(value: Affine, lanes: int) -> tuple[int, int]:
 
 
 def split_by(value: Affine, divisor: int) -> tuple[Affine, Affine]:
-    """(quotient, rest) with value = divisor * quotient + rest; what `divisor` does not divide stays in `rest`, its constant in [0, divisor)."""
+    """(quotient, rest), value = divisor * quotient + rest: the rest has what `divisor` does not divide and a constant in [0, divisor)."""
     quotient = Affine(
         value.constant // divisor,
         tuple((atom, coefficient // divisor) for atom, coefficient in value.terms if coefficient % divisor == 0),

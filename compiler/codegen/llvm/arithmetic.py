@@ -1,16 +1,16 @@
-"""Binary operators and conversions on values, scalar or vector, by dtype: one function per group of operators, operands of the same type.
+"""Binary operators and conversions on values, scalar or vector, by dtype; both operands have the same type.
 
-Integers wrap around; `div` truncates, `floordiv` and `mod` round towards minus infinity, and a division by zero gives some number instead of a
-trap. `mod` of floats is C's fmod, `floordiv` the floor of the quotient.
+Integers wrap around; `div` truncates, `floordiv` and `mod` round towards minus infinity, and a division by zero gives some number instead
+of a trap. `mod` of floats is C's fmod, `floordiv` the floor of the quotient.
 
-Minimum and maximum of floats are one instruction each. On x86-64 that is min/max(b, a), which gives `a` if either is NaN: a NaN in the first
-operand is kept, one in the second is lost, and of a constant and a value the value's is kept. Elsewhere both are kept.
+Minimum and maximum of floats are one instruction each. On x86-64 that is min/max(b, a), which gives `a` if either is NaN: a NaN in the
+first operand is kept, one in the second is lost, and of a constant and a value the value's is kept. Elsewhere both are kept.
 """
 
 from llvmlite import ir
 
 from compiler.codegen.llvm.kernel_module import KernelModule
-from compiler.codegen.llvm.llvm_types import I1, I32, I64, Dtype, constant, lanes_of, scalar_of, suffix, value_type, vector_of
+from compiler.codegen.llvm.llvm_types import I1, I32, I64, Dtype, Literal, constant, lanes_of, scalar_of, suffix, value_type, vector_of
 from compiler.codegen.llvm.scope import Scope
 from compiler.errors import CodegenError
 
@@ -32,7 +32,7 @@ def float_extremum(scope: Scope, module: KernelModule, op: str, a: ir.Value, b: 
     if module.target.arch != "x86_64":
         name = f"llvm.{op}imum.{suffix(a.type)}"
         return scope.intrinsic(module.declare(name, a.type, [a.type, a.type]), a.type, a, b)
-    if isinstance(a, ir.Constant):
+    if isinstance(a, Literal):
         a, b = b, a
     return scope.choose(scope.compare("fcmp ogt" if op == "min" else "fcmp olt", a, b), b, a)
 
@@ -66,7 +66,7 @@ def integer_binary(scope: Scope, module: KernelModule, op: str, dtype: Dtype, a:
 
 def _without_traps(scope: Scope, dtype: Dtype, a: ir.Value, b: ir.Value) -> tuple[ir.Value, ir.Value]:
     """Divide by 1 instead of 0, and for the one quotient that overflows: the least integer by -1."""
-    if isinstance(b, ir.Constant):
+    if isinstance(b, Literal):
         return a, b
     one = constant(b.type, 1)
     trap = scope.compare("icmp eq", b, constant(b.type, 0))

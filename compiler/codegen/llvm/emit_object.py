@@ -1,8 +1,8 @@
 """LLVM IR -> object code: the target machine, LLVM's process-wide options, and the count of spills. Used by `generate_object.py`.
 
-The code is generated once, as annotated assembly text, because LLVM tells of spills only there ("64-byte Spill" behind the instruction, the
-loop depth behind a label). The text then goes through the assembler as module-level asm: 22 ms + 2 ms for a convolution of 450 fmas, against
-21 ms for the object alone (Zen 5). llvmlite has the assembler of the host's architecture only; for others the object is generated as well.
+The code is generated once, as annotated assembly text, because LLVM tells of spills only there ("64-byte Spill" behind the instruction,
+the loop depth behind a label). The text then goes through the assembler as module-level asm: 22 ms + 2 ms for a convolution of 450 fmas,
+against 21 ms for the object alone (Zen 5). llvmlite assembles for the host's architecture only; for others the object is generated as well.
 
 No pass pipeline runs over the IR: the emitter already writes SSA values with the invariant parts outside the loops. Measured on that
 convolution, early-cse + licm + instcombine take 9 ms and leave the time of the kernel as it was; O3 takes 110 ms and more.
@@ -59,7 +59,7 @@ def emit_machine_code(module: ir.Module, target: Target) -> MachineCode:
 def count_spills(assembly: str) -> int:
     """Vector spills and reloads in the blocks of greatest loop depth.
 
-    >>> count_spills("BB0_1: # =>This Inner Loop Header: Depth=1\\n vmovups %zmm0, 8(%rsp) # 64-byte Spill\\n movq %rax, (%rsp) # 8-byte Spill")
+    >>> count_spills("BB0_1: # =>This Inner Loop Header: Depth=1\\n vmovups %zmm0, 8(%rsp) # 64-byte Spill\\n")
     1
     """
     if "-byte " not in assembly:
@@ -77,7 +77,7 @@ def count_spills(assembly: str) -> int:
 
 
 def _block_depth(block: str) -> int:
-    """LLVM writes behind a label: the parent loops of a header, then `=>... Depth=`; or `in Loop: Header=BB0_2 Depth=`; then child loops."""
+    """LLVM writes behind a label the parent loops of a header, `=>... Depth=`, its child loops; or `in Loop: Header=BB0_2 Depth=`."""
     for line in block.split("\n", 16)[:16]:
         if "Parent Loop" in line or "Child Loop" in line:
             continue
@@ -88,7 +88,7 @@ def _block_depth(block: str) -> int:
 
 
 def _is_native(target: Target) -> bool:
-    return llvm.get_process_triple().split("-", 1)[0] == target.arch
+    return bool(llvm.get_process_triple().split("-", 1)[0] == target.arch)
 
 
 @functools.cache

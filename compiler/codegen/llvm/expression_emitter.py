@@ -1,11 +1,12 @@
-"""Expressions of the loop IR -> LLVM values. Used by `statement_emitter.py`; indices go to `index_emitter.py`, loads to `memory_emitter.py`.
+"""Expressions of the loop IR -> LLVM values. Used by `statement_emitter.py`; indices go to `index_emitter.py`, loads to `memory_emitter.py`
 
-What an expression turns into is decided once per node, as a closure that the unrolled copies call. A value is a scalar where all lanes of the
-vector loop agree, else a vector. `x + a*b` becomes one fused multiply-add where the target has it, the only liberty taken with rounding.
+What an expression turns into is decided once per node, as a closure that the unrolled copies call. A value is a scalar where all lanes of
+the vector loop agree, else a vector. `x + a*b` becomes one fused multiply-add where the target has it: the only liberty with rounding.
 """
 
 from collections.abc import Callable
 from functools import partial
+from typing import Any, TypeAlias
 
 from llvmlite import ir
 
@@ -20,7 +21,7 @@ from compiler.errors import CodegenError
 from compiler.te import COMPARISONS, Binary, Call, Cast, Const, Expr, Load, Select, Var, walk
 from compiler.tensor_type import INT64
 
-Condition = bool | ir.Value
+Condition: TypeAlias = bool | Any
 Plan = Callable[[], ir.Value]
 
 _FLIPPED = {"lt": "gt", "le": "ge", "gt": "lt", "ge": "le", "eq": "eq", "ne": "ne"}
@@ -179,9 +180,7 @@ class ExpressionEmitter:
         rest = combine([(Affine(difference.constant, difference.terms), -1)])
         if largest >= UNBOUNDED:
             values = self._frame.lane_values(difference)
-            return scope.once(
-                (op, difference, lanes), lambda: compare(scope, op, INT64, values, constant(values.type, 0))
-            )
+            return scope.once((op, difference, lanes), lambda: compare(scope, op, INT64, values, constant(values.type, 0)))
         if largest + abs(difference.lane) * lanes >= _NARROW:
             limit = scope.broadcast(self._frame.scalar(rest), lanes)
             numbers = lane_numbers(ir.IntType(64), lanes, difference.lane)

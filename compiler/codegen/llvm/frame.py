@@ -134,7 +134,7 @@ class Frame:
             outer = self.pointer(storage, terms[:inner])
             return home.advance(outer, self._sum(terms[inner:]), storage.buffer.dtype.itemsize)
 
-        return home.once((storage.pointer.get_reference(), terms), emit)
+        return home.once((storage.buffer.name, id(storage.pointer), terms), emit)
 
     def lane_values(self, value: Affine) -> ir.Value:
         """`value` as a vector of int64 over the lanes of the vector loop."""

@@ -9,13 +9,15 @@ from collections.abc import Callable
 from llvmlite import ir
 
 from compiler.codegen.llvm.kernel_module import KernelModule
-from compiler.codegen.llvm.llvm_types import DOUBLE, FLOAT, HALF, Dtype, constant, lanes_of, scalar_of, suffix, vector_of
+from compiler.codegen.llvm.llvm_types import DOUBLE, FLOAT, HALF, Dtype, Literal, constant, lanes_of, scalar_of, suffix, vector_of
 from compiler.codegen.llvm.scope import Scope
 from compiler.codegen.llvm.vector_math import FLOAT32_FUNCTIONS, FloatLanes, power
 from compiler.errors import CodegenError
 from compiler.tensor_type import FLOAT32
 
-LIBM = frozenset({"sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh", "asinh", "acosh", "atanh", "exp", "log", "tanh", "erf", "pow"})
+LIBM = frozenset(
+    {"sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh", "asinh", "acosh", "atanh", "exp", "log", "tanh", "erf", "pow"}
+)
 _INTRINSICS = {"sqrt": "sqrt", "floor": "floor", "ceil": "ceil", "round": "rint", "abs": "fabs"}
 _SPECIAL_POWERS: dict[float, Callable[[FloatLanes, ir.Value], ir.Value]] = {
     -1.0: lambda m, x: m.div(m.number(1.0), x),
@@ -58,7 +60,7 @@ def emit_power(scope: Scope, module: KernelModule, x: ir.Value, y: ir.Value) -> 
     """x to the power of y; a few constant exponents are products."""
     m = FloatLanes(scope, module, x.type)
     for exponent, emit in _SPECIAL_POWERS.items():
-        if isinstance(y, ir.Constant) and y.get_reference() == constant(y.type, exponent).get_reference():
+        if isinstance(y, Literal) and y.get_reference() == constant(y.type, exponent).get_reference():
             return emit(m, x)
     if scalar_of(x.type) is FLOAT:
         return power(m, x, y)
@@ -77,7 +79,9 @@ def _per_lane(scope: Scope, module: KernelModule, name: str, *arguments: ir.Valu
     lanes = lanes_of(arguments[0].type)
     if not lanes:
         return scope.intrinsic(function, scalar, *arguments)
-    return scope.assemble([scope.intrinsic(function, scalar, *(scope.lane(value, number) for value in arguments)) for number in range(lanes)])
+    return scope.assemble(
+        [scope.intrinsic(function, scalar, *(scope.lane(value, number) for value in arguments)) for number in range(lanes)]
+    )
 
 
 def _integer_function(scope: Scope, module: KernelModule, name: str, dtype: Dtype, x: ir.Value) -> ir.Value:

@@ -6,18 +6,20 @@ not linear. Next: `memory_emitter.py` makes addresses of them, `expression_emitt
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from llvmlite import ir
 
 from compiler.codegen.llvm.affine import UNBOUNDED, Affine, bounds, combine, split_by
 from compiler.codegen.llvm.frame import Frame
 from compiler.codegen.llvm.llvm_types import I64, constant
+from compiler.codegen.llvm.scope import Instruction
 from compiler.errors import CodegenError
 from compiler.loop_ir import linear
 from compiler.te import Binary, Buffer, Const, Expr, Load, Select, Var, binary, walk
 
 Evaluate = Callable[[Expr], ir.Value]
-Decide = Callable[[Expr], "bool | ir.Value"]
+Decide = Callable[[Expr], Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,9 +141,9 @@ class IndexEmitter:
 
     def _atom_of(self, value: ir.Value, low: int = -UNBOUNDED, high: int = UNBOUNDED) -> Affine:
         """A scalar that was emitted just now, or found again in an outer scope."""
-        home = getattr(value, "home", self._frame.scope)
-        depth = self._frame.scope.depth if home.closed else home.depth
-        found: Affine = self._frame.scopes[depth].once(("atom", value.get_reference()), lambda: self._frame.atom(value, depth, low, high))
+        home = value.home if isinstance(value, Instruction) and not value.home.closed else self._frame.scope
+        depth = home.depth
+        found: Affine = home.once(("atom", value.get_reference()), lambda: self._frame.atom(value, depth, low, high))
         return found
 
     def _quotient(self, value: Affine | None, divisor: int) -> Affine | None:

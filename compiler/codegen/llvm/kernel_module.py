@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from llvmlite import ir
 
-from compiler.codegen.llvm.llvm_types import I8, POINTER
+from compiler.codegen.llvm.llvm_types import I8, POINTER, Literal
 from compiler.target import Target
 
 
@@ -52,10 +52,10 @@ class KernelModule:
             self._zeros.global_constant = True
             self._zeros.align = 64
         self._zeros.value_type = kind
-        self._zeros.initializer = ir.FormattedConstant(kind, "zeroinitializer")
+        self._zeros.initializer = Literal(kind, "zeroinitializer")
         return address_of(self._zeros)
 
 
 def address_of(value: ir.GlobalValue) -> ir.Value:
     """A function or global variable as an operand of type `ptr`."""
-    return ir.FormattedConstant(POINTER, value.get_reference())
+    return Literal(POINTER, value.get_reference())

@@ -30,6 +30,22 @@ _VALUE_TYPES = {
 _SUFFIXES = {FLOAT: "f32", DOUBLE: "f64", HALF: "f16", I1: "i1", I8: "i8", ir.IntType(16): "i16", I32: "i32", I64: "i64", POINTER: "p0"}
 
 
+class Literal(ir.Value):  # type: ignore[misc]
+    """A constant, spelled as LLVM's assembly has it."""
+
+    __slots__ = ("_reference", "type")
+
+    def __init__(self, kind: ir.Type, reference: str) -> None:
+        self.type = kind
+        self._reference = reference
+
+    def get_reference(self) -> str:
+        return self._reference
+
+    def __str__(self) -> str:
+        return f"{self.type} {self._reference}"
+
+
 def value_type(dtype: Dtype) -> ir.Type:
     if dtype.name not in _VALUE_TYPES:
         raise CodegenError(f"dtype {dtype.name} has no LLVM code; supported: {', '.join(_VALUE_TYPES)}")
@@ -68,7 +84,7 @@ def constant(kind: ir.Type, value: bool | int | float) -> ir.Value:
         text = str(_wrap(int(value), scalar.width))
     else:
         text = ir.Constant(scalar, float(np.float16(value)) if scalar is HALF else float(value)).get_reference()
-    return ir.FormattedConstant(kind, f"splat ({scalar} {text})" if isinstance(kind, ir.VectorType) else text)
+    return Literal(kind, f"splat ({scalar} {text})" if isinstance(kind, ir.VectorType) else text)
 
 
 def _wrap(value: int, width: int) -> int:
@@ -78,12 +94,12 @@ def _wrap(value: int, width: int) -> int:
 def lane_numbers(scalar: ir.IntType, lanes: int, stride: int = 1) -> ir.Value:
     """<0, stride, 2 * stride, ...>."""
     items = ", ".join(f"{scalar} {lane * stride}" for lane in range(lanes))
-    return ir.FormattedConstant(ir.VectorType(scalar, lanes), f"<{items}>")
+    return Literal(ir.VectorType(scalar, lanes), f"<{items}>")
 
 
 def poison(kind: ir.Type) -> ir.Value:
-    return ir.FormattedConstant(kind, "poison")
+    return Literal(kind, "poison")
 
 
 def zero(kind: ir.Type) -> ir.Value:
-    return ir.FormattedConstant(kind, "zeroinitializer")
+    return Literal(kind, "zeroinitializer")

@@ -6,9 +6,9 @@
     -1, 2                  one vector reversed, two vectors shuffled per lane
     other, not linear      per lane                                  per lane
 
-A value that was loaded is found again until its buffer is stored to; distinct buffers never overlap. A load whose address is known outside a
-loop that does not write its buffer is done before the loop, up to half of the vector registers per scope (beyond that LLVM would spill what
-it could as well load again).
+A value that was loaded is found again until its buffer is stored to; distinct buffers never overlap. A load whose address is known outside
+a loop that does not write its buffer is done before the loop, up to half of the vector registers per scope (beyond that LLVM would spill
+what it could as well load again).
 
 A guard (a condition of `Select` around a load, or a vector condition of `IfThen`) keeps memory untouched where it does not hold: a scalar
 guard lets the address point to zeros instead, a mask makes the access a masked one. A guarded load is zero where its guard does not hold.
@@ -205,7 +205,9 @@ class MemoryEmitter:
                 even = [2 * lane if 2 * lane < lanes else lane * 2 + 1 for lane in range(lanes)]
                 return scope.shuffle(first, second, even)
         step = access.stride * size
-        return scope.assemble([scope.load_value(kind, scope.offset(pointer, lane * step), gcd(align, lane * step)) for lane in range(lanes)])
+        return scope.assemble(
+            [scope.load_value(kind, scope.offset(pointer, lane * step), gcd(align, lane * step)) for lane in range(lanes)]
+        )
 
     def _guard(self) -> tuple[ir.Value | None, ir.Value | None]:
         """(scalar guard, mask): all guards here together."""
@@ -303,7 +305,9 @@ class MemoryEmitter:
     def _scatter_to(self, pointers: ir.Value, vector: ir.Value, storage: Storage) -> None:
         """Lanes in order: where addresses are the same, the last lane whose guard holds wins."""
         function = self._frame.module.declare(
-            f"llvm.masked.scatter.{suffix(vector.type)}.{suffix(pointers.type)}", VOID, [vector.type, pointers.type, I32, _mask(vector.type)]
+            f"llvm.masked.scatter.{suffix(vector.type)}.{suffix(pointers.type)}",
+            VOID,
+            [vector.type, pointers.type, I32, _mask(vector.type)],
         )
         align = constant(I32, storage.buffer.dtype.itemsize)
         self._frame.scope.call(function, [vector, pointers, align, self._full_mask(vector.type.count)])

@@ -1,8 +1,8 @@
 """Which elements of a "register" buffer are used together, so that each group becomes one SSA value. Used by `statement_emitter.py`.
 
-In: the statement in which the buffer lives and the variables that are constants around it. Out: the lanes of each value by the offset of its
-first element (0 lanes: a scalar), or None where an index is not constant once unrolled or two accesses overlap in part; the buffer then
-lives on the stack.
+In: the statement in which the buffer lives and the variables that are constants around it. Out: the lanes of each value by the offset of
+its first element (0 lanes: a scalar), or None where an index is not constant once unrolled or two accesses overlap in part; the buffer
+then lives on the stack.
 """
 
 from collections.abc import Iterator, Mapping

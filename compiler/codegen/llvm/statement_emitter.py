@@ -43,20 +43,20 @@ class StatementEmitter:
         self._stored: dict[int, tuple[Stmt, frozenset[str]]] = {}
 
     def emit(self, stmt: Stmt) -> None:
-        kind = type(stmt)
-        if kind is Store:
-            self._expressions.memory.store(stmt, self._expressions.value(stmt.value))
-        elif kind is For:
-            self._loop(stmt)
-        elif kind is Seq:
-            for sub in stmt.stmts:
-                self.emit(sub)
-        elif kind is IfThen:
-            self._if_then(stmt.condition, stmt.body)
-        elif kind is Allocate:
-            self._allocate(stmt)
-        else:
-            raise CodegenError(f"{kind.__name__} cannot stand in a lowered function")
+        match stmt:
+            case Store():
+                self._expressions.memory.store(stmt, self._expressions.value(stmt.value))
+            case For():
+                self._loop(stmt)
+            case Seq():
+                for sub in stmt.stmts:
+                    self.emit(sub)
+            case IfThen():
+                self._if_then(stmt.condition, stmt.body)
+            case Allocate():
+                self._allocate(stmt)
+            case _:
+                raise CodegenError(f"{type(stmt).__name__} cannot stand in a lowered function")
 
     def _loop(self, loop: For) -> None:
         if is_unrolled(loop):

@@ -36,7 +36,7 @@ def load_onnx(
     try:
         return _convert(model, shapes or {}, constants or {})
     except (ModelError, InputError) as error:
-        raise type(error)(f"{title}: {error}") from error.__cause__
+        raise type(error)(f"{title}: {' '.join(str(error).split())}") from error.__cause__
 
 
 def _convert(model: ModelProto, shapes: Mapping[str, Sequence[int]], constants: Mapping[str, ArrayLike]) -> Graph:

@@ -3,12 +3,13 @@
 Every way in which a file can be wrong becomes a `ModelError` of one line. Next: `compiler/frontends/onnx/load_onnx.py`.
 """
 
+from collections.abc import Iterator
 from os import PathLike
 from pathlib import Path
 
 import numpy as np
 from google.protobuf.message import DecodeError
-from onnx import ModelProto, TensorProto, checker, defs, external_data_helper, helper, numpy_helper
+from onnx import AttributeProto, GraphProto, ModelProto, TensorProto, checker, defs, external_data_helper, helper, numpy_helper
 
 from compiler.errors import ModelError, UnsupportedOperator
 from compiler.frontends.onnx.function_body import canonical_domain
@@ -89,3 +90,20 @@ def _load_external_data(model: ModelProto, path: Path) -> ModelProto:
 def _check_is_model(model: ModelProto, title: str) -> None:
     if not model.HasField("graph") or not model.opset_import or not (model.graph.node or model.graph.output):
         raise ModelError(f"{title} is truncated or not an ONNX model (it has no graph or no opset)")
+    for text in _texts(model.graph):
+        if not isinstance(text, str):
+            raise ModelError(f"{title} is damaged: the name {text!r} is not valid text")
+
+
+def _texts(graph: GraphProto) -> Iterator[object]:
+    """All names of a graph; protobuf gives bytes for those that are not UTF-8."""
+    yield graph.name
+    for declared in (*graph.input, *graph.output):
+        yield declared.name
+        yield from (dim.dim_param for dim in declared.type.tensor_type.shape.dim)
+    yield from (tensor.name for tensor in graph.initializer)
+    for node in graph.node:
+        yield from (node.name, node.op_type, node.domain, node.overload, *node.input, *node.output)
+        for attribute in node.attribute:
+            yield attribute.name
+            yield from _texts(attribute.g) if attribute.type == AttributeProto.GRAPH else ()

@@ -14,14 +14,19 @@ from compiler.driver.host_check import linux_features, runs_here
 from compiler.errors import CodegenError, TargetError
 from compiler.graph import Graph, GraphBuilder, evaluate
 from compiler.ops import Array
-from compiler.runtime import Executable, child_environment
-from compiler.schedule import Schedule, Split, Step
+from compiler.runtime import Executable, align_up, child_environment
+from compiler.schedule import CacheRead, Fuse, Parallel, Schedule, Split, Step
 from compiler.target import Target
 from compiler.tensor_type import TensorType
 from compiler.workload import Workload
 
 HOST = Target.parse("host")
 IMPOSSIBLE = Split("no_such_loop", (4,))
+PACKED_AND_PARALLEL = (
+    CacheRead("arg1", "conv2d", "arg1.packed", ((0, 2),), (1, 2, 3, 0, 4)),
+    Fuse(("conv2d.n", "conv2d.oc"), "conv2d.f"),
+    Parallel("conv2d.f"),
+)
 
 
 def naive_schedule(_workload: Workload, _target: Target, _threads: int) -> Schedule:
@@ -89,6 +94,19 @@ def test_a_source_of_schedules_is_asked_once_per_workload(small_model: Graph, sm
     assert (True, "record 17, same device", 1.5e-6) in sources
     assert all(expected is None for is_conv, _, expected in sources if not is_conv)
     check_outputs(executable, small_model, small_inputs)
+
+
+def test_packed_weights_and_parallel_loops(small_model: Graph, small_inputs: dict[str, Array], tmp_path: Path) -> None:
+    """Both convolutions pack the same weight by the same kernel: the model holds the result once."""
+    source = FixedSource("conv2d", PACKED_AND_PARALLEL)
+    executable = compile_model(small_model, HOST, source, device="", default_schedule=naive_schedule, threads=2, cache=None)
+    assert "default" not in {kernel.schedule_source for kernel in executable.kernels if "conv2d" in kernel.workload}
+    packed, matrix, bias = 2 * 27 * 2 * 4, 108 * 4 * 4, 4 * 4
+    assert executable.info.weights_bytes == align_up(packed) + align_up(matrix) + align_up(bias)
+    executable.save(tmp_path / "model.so")
+    for _ in range(50):
+        check_outputs(executable, small_model, small_inputs)
+    check_outputs(Executable.load(tmp_path / "model.so", threads=3), small_model, small_inputs)
 
 
 def test_a_schedule_that_does_not_fit_is_replaced(small_model: Graph, small_inputs: dict[str, Array]) -> None:

@@ -64,6 +64,7 @@ def test_pools(data: st.DataObject) -> None:
     if data.draw(st.booleans()):
         attributes["auto_pad"] = data.draw(st.sampled_from(["SAME_UPPER", "SAME_LOWER", "VALID"]))
         attributes["ceil_mode"] = 0
+        attributes["strides"] = [min(pair) for pair in zip(attributes["strides"], kernel, strict=True)]  # onnxruntime refuses others
     else:
         attributes["pads"] = [data.draw(st.integers(0, extent - 1)) for extent in kernel * 2]
     op_type = data.draw(st.sampled_from(["MaxPool", "AveragePool"]))

@@ -171,6 +171,10 @@ class RandomNet(Net):
     """Random networks over images: convolutions of all kinds, residuals, gates, concatenations, slices, pools, odd channel counts."""
 
     CHANNELS = (1, 3, 5, 8, 16, 20, 32, 48)
+    STEPS = (
+        *("conv", "conv", "depthwise", "grouped", "bn", "act", "act", "residual", "gate", "concat", "slice", "pool", "pad", "resize"),
+        *("number", "divide", "global", "spatial", "views", "softmax", "exp", "cast"),
+    )
 
     def __init__(self, seed: int) -> None:
         super().__init__(seed)
@@ -189,10 +193,7 @@ class RandomNet(Net):
         _, channels, height, width = self.shape(x)
         partners = [value for value in self.images if self.shape(value) == self.shape(x)]
         beside = [value for value in self.images if self.shape(value)[2:] == (height, width)]
-        match self.pick(
-            ["conv", "conv", "depthwise", "grouped", "bn", "act", "act", "residual", "gate", "concat", "slice", "pool", "pad", "resize"]
-            + ["number", "divide", "global", "spatial", "views", "softmax", "exp", "cast"]
-        ):
+        match self.pick(self.STEPS):
             case "conv":
                 kernel = int(self.pick([1, 3])) if min(height, width) > 2 else 1
                 y = self.conv(x, int(self.pick(self.CHANNELS)), kernel, int(self.pick([1, 1, 2])))

@@ -161,6 +161,7 @@ def _relu6(net: Any, x: str) -> str:
         (lambda n, x: n.op("div", n.op("mul", x, _relu6(n, x)), n.number(6)), ["hard_swish"]),
         (lambda n, x: n.op("mul", x, n.op("div", _relu6(n, x), n.number(6))), ["hard_swish"]),
         (lambda n, x: n.op("mul", _relu6(n, x), n.op("mul", x, n.number(1 / 6))), ["hard_swish"]),
+        (lambda n, x: n.op("mul", n.op("mul", x, _relu6(n, x)), n.number(0.2)), ["hard_swish", "mul"]),
         (lambda n, x: n.op("div", _relu6(n, x), n.number(6)), ["hard_sigmoid"]),
         (lambda n, x: n.op("clip", n.op("add", n.op("mul", x, n.number(0.2)), n.number(0.5)), min=0.0, max=1.0), ["hard_sigmoid"]),
         (lambda n, x: n.op("clip", x, min=0.0, max=1.0), ["clip"]),

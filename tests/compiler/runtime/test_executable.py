@@ -94,6 +94,7 @@ def test_metadata_survives(executable: Executable) -> None:
     assert executable.outputs == INFO.outputs
     assert executable.kernels == (KERNEL,)
     assert executable.threads == 1
+    assert repr(executable).endswith("-> 'y' float32[2, 3], 'n' int64[]; 1 kernels, 1 threads>")
 
 
 def test_threads_may_be_chosen(library: Path) -> None:

@@ -1,4 +1,4 @@
-"""Turn what users write (a target's text, a number of threads) into what the layers below take."""
+"""What users write, a target's text and a number of threads, as the `Target` that the layers below take."""
 
 from dataclasses import replace
 

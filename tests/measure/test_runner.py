@@ -1,0 +1,101 @@
+"""Kernels that crash, hang, eat memory, end the process or compute nonsense: each is a status with its text, and the next one runs."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from measure import LocalRunner, Measurement, MeasureStatus, RunLimits, RunnerOptions
+from tests.measure.planted_kernels import planted
+
+NO_LIMITS = RunLimits()
+
+
+@pytest.fixture(scope="module")
+def runner() -> Iterator[LocalRunner]:
+    with LocalRunner(RunnerOptions(timeout_secs=3.0, memory_bytes=1 << 30, comparison_rounds=3)) as runner:
+        yield runner
+
+
+def check_good(measurement: Measurement) -> None:
+    assert measurement.status is MeasureStatus.OK
+    assert measurement.verification is not None
+    assert measurement.verification.passed
+    assert 0 < min(measurement.run_secs) < 1e-3
+
+
+def test_a_good_kernel_has_a_verified_time(runner: LocalRunner) -> None:
+    measurement = runner.run(planted("good"), NO_LIMITS)
+    check_good(measurement)
+    assert len(measurement.run_secs) >= 3
+    assert not measurement.stopped_early
+    assert measurement.build_secs == 0.25
+    assert measurement.measure_secs > 0
+    assert dict(measurement.facts)["spills"] == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "status", "text"),
+    [
+        ("segfault", MeasureStatus.CRASH, "killed by SIGSEGV"),
+        ("abort", MeasureStatus.CRASH, "killed by SIGABRT"),
+        ("exit", MeasureStatus.CRASH, "exited with code 0 before it answered"),
+        ("eat memory", MeasureStatus.CRASH, "killed by SIG"),
+        ("overwrite everything", MeasureStatus.CRASH, ""),
+        ("wrong", MeasureStatus.WRONG_ANSWER, "of the largest output, 1e-04 is allowed"),
+        ("incomplete", MeasureStatus.WRONG_ANSWER, "largest error inf"),
+        ("adds up", MeasureStatus.WRONG_ANSWER, "largest error"),
+    ],
+)
+def test_misdeeds_are_statuses_and_the_next_kernel_runs(runner: LocalRunner, name: str, status: MeasureStatus, text: str) -> None:
+    measurement = runner.run(planted(name), NO_LIMITS)
+    if name == "overwrite everything":  # what that hits depends on where the allocator put things
+        assert measurement.status in (MeasureStatus.CRASH, MeasureStatus.WRONG_ANSWER)
+    else:
+        assert measurement.status is status
+    assert text in measurement.error
+    assert not measurement.run_secs
+    check_good(runner.run(planted("good"), NO_LIMITS))
+
+
+def test_a_wrong_answer_keeps_its_verdict(runner: LocalRunner) -> None:
+    verdict = runner.run(planted("wrong"), NO_LIMITS).verification
+    assert verdict is not None
+    assert not verdict.passed
+    assert verdict.max_error > 0.5
+
+
+def test_a_native_endless_loop_is_killed(runner: LocalRunner) -> None:
+    with LocalRunner(RunnerOptions(timeout_secs=0.5)) as impatient:
+        measurement = impatient.run(planted("spin"), NO_LIMITS)
+        assert measurement.status is MeasureStatus.RUN_TIMEOUT
+        assert measurement.error.startswith("the kernel was killed after 0.")
+        check_good(impatient.run(planted("good"), NO_LIMITS))
+
+
+def test_a_slow_candidate_is_given_up_and_not_verified(runner: LocalRunner) -> None:
+    measurement = runner.run(planted("slow"), RunLimits(abandon_above_secs=5e-3))
+    assert measurement.status is MeasureStatus.OK
+    assert measurement.stopped_early
+    assert len(measurement.run_secs) == 1
+    assert measurement.verification is None
+
+
+def test_only_a_candidate_that_would_be_the_best_is_verified(runner: LocalRunner) -> None:
+    assert runner.run(planted("good"), RunLimits(verify_below_secs=1e-12)).verification is None
+    assert runner.run(planted("wrong"), RunLimits(verify_below_secs=1e-12)).status is MeasureStatus.OK
+    check_good(runner.run(planted("good"), RunLimits(verify_below_secs=1.0)))
+
+
+def test_candidates_are_compared_with_each_other(runner: LocalRunner) -> None:
+    good, slow, wrong = runner.compare([planted("good"), planted("slow"), planted("wrong")])
+    check_good(good)
+    assert slow.status is MeasureStatus.OK
+    assert min(slow.run_secs) > 10 * min(good.run_secs)
+    assert len(slow.run_secs) == len(good.run_secs) == 3
+    assert wrong.status is MeasureStatus.WRONG_ANSWER
+    assert runner.compare([]) == []
+
+
+def test_a_crash_in_a_comparison_is_told_for_all(runner: LocalRunner) -> None:
+    measurements = runner.compare([planted("good"), planted("segfault")])
+    assert [each.status for each in measurements] == [MeasureStatus.CRASH] * 2

@@ -1,0 +1,78 @@
+"""Which task gets the next trials."""
+
+from tuner import BudgetScheduler, TaskProgress
+
+BATCH = 8
+
+
+def share_out(tasks: list[TaskProgress], rounds: int, times: dict[int, list[float]] | None = None) -> list[int]:
+    """Trials per task after some rounds; a task's best time follows its list, then stays."""
+    scheduler = BudgetScheduler(tasks)
+    given = [0] * len(tasks)
+    for _ in range(rounds):
+        position = scheduler.next_task(BATCH)
+        if position is None:
+            break
+        for _ in range(BATCH):
+            course = (times or {}).get(position, [])
+            tasks[position].add(course[min(given[position], len(course) - 1)] if course else 1e-3)
+            given[position] += 1
+    return given
+
+
+def test_tasks_without_a_trial_come_first() -> None:
+    tasks = [TaskProgress(1, 1e6) for _ in range(3)]
+    scheduler = BudgetScheduler(tasks)
+    order = []
+    for _ in range(3):
+        position = scheduler.next_task(BATCH)
+        assert position is not None
+        order.append(position)
+        tasks[position].add(1e-3)
+    assert order == [0, 1, 2]
+
+
+def test_trials_go_where_the_model_spends_its_time() -> None:
+    times = {0: [10e-3], 1: [1e-3], 2: [1e-6]}
+    given = share_out([TaskProgress(1, 1e6) for _ in range(3)], 40, times)
+    assert given[0] > given[1] > given[2]
+    assert given[2] == BATCH
+
+
+def test_weight_counts_like_time() -> None:
+    given = share_out([TaskProgress(8, 1e6), TaskProgress(1, 1e6)], 20)
+    assert given[0] > given[1] > 0
+
+
+def test_a_task_that_improves_gets_more_than_one_that_does_not() -> None:
+    falling = [1e-3 * 0.99**trial for trial in range(400)]
+    given = share_out([TaskProgress(1, 1e6), TaskProgress(1, 1e6)], 30, {0: [1e-3], 1: falling})
+    assert given[1] > 2 * given[0]
+
+
+def test_a_task_near_the_peak_of_the_machine_gets_less() -> None:
+    given = share_out([TaskProgress(1, 40e6), TaskProgress(1, 1e6)], 20)
+    assert given[1] > 0
+    assert given[0] > 0
+    slow_and_fast = share_out([TaskProgress(1, 80e9), TaskProgress(1, 1e6)], 10)
+    assert slow_and_fast[1] >= slow_and_fast[0]
+
+
+def test_exhausted_tasks_get_nothing() -> None:
+    tasks = [TaskProgress(1, 1e6), TaskProgress(1, 1e6, exhausted=True)]
+    assert share_out(tasks, 5) == [5 * BATCH, 0]
+    tasks[0].exhausted = True
+    assert BudgetScheduler(tasks).next_task(BATCH) is None
+
+
+def test_a_task_that_only_fails_does_not_eat_the_budget() -> None:
+    tasks = [TaskProgress(1, 1e6), TaskProgress(1, 1e6)]
+    scheduler = BudgetScheduler(tasks)
+    given = [0, 0]
+    for _ in range(40):
+        position = scheduler.next_task(BATCH)
+        assert position is not None
+        for _ in range(BATCH):
+            tasks[position].add(None if position == 0 else 1e-3)
+            given[position] += 1
+    assert BATCH < given[0] <= given[1] + BATCH

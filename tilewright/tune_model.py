@@ -1,0 +1,53 @@
+"""Tune a model: search for every kernel, keep every measurement. In: `Model`, `Database`. Out: `TuneResult`, and the records.
+
+Below: `tuner/tune.py`, the loop. Who watches: `tilewright/tune_views`.
+"""
+
+from collections.abc import Mapping
+
+from compiler.driver import runs_here
+from compiler.errors import TargetError
+from compiler.target import Target
+from compiler.workload import Workload
+from measure import Builder, BuilderOptions, LocalRunner, RunnerOptions
+from records_db import Database
+from tilewright.model import Model
+from tilewright.resolve_target import resolve_target
+from tuner import STRATEGIES, Listener, TuneOptions, TuneResult, make_task, tune_tasks
+
+DEFAULT_TRIALS_PER_KERNEL = 64
+
+
+def tune(
+    model: Model | Mapping[Workload, int],
+    target: str | Target = "host",
+    *,
+    database: Database,
+    threads: int | None = None,
+    trials: int | None = None,
+    minutes: float | None = None,
+    tuner: str = "xgb",
+    seed: int = 0,
+    on_event: Listener | None = None,
+    command_line: str = "",
+) -> TuneResult:
+    """Search schedules for all kernels of a model (or for some workloads, with their weights) and keep every trial in `database`.
+
+    trials: how many new ones, over all kernels; minutes: wall time; one of the two, or neither for 64 trials per kernel. What earlier
+    sessions measured on this device is used and not repeated. Ctrl-C ends the search early; nothing measured is lost.
+    on_event: is told of every trial; see `show_progress`. command_line: kept with the session, for people.
+    """
+    if trials is not None and minutes is not None:
+        raise ValueError("trials and minutes are two budgets: give one of them")
+    if tuner not in STRATEGIES:
+        raise ValueError(f"unknown tuner {tuner!r}; known: {', '.join(STRATEGIES)}")
+    resolved = resolve_target(target, threads)
+    if not runs_here(resolved):
+        raise TargetError(f"candidates for {resolved.cpu} ({resolved.triple}) cannot be timed on this machine; tune for --target host")
+    workloads = model.workloads(resolved) if isinstance(model, Model) else model
+    tasks = [make_task(workload, resolved, weight=calls) for workload, calls in workloads.items()]
+    if trials is None and minutes is None:
+        trials = DEFAULT_TRIALS_PER_KERNEL * len(tasks)
+    options = TuneOptions(trials=trials, minutes=minutes, strategy=tuner, seed=seed, command_line=command_line)
+    with Builder(BuilderOptions()) as builder, LocalRunner(RunnerOptions(threads=resolved.cores)) as runner:
+        return tune_tasks(tasks, builder, runner, database, options, on_event)
