@@ -5,7 +5,6 @@ VENV := .venv
 BIN := $(VENV)/bin
 WORKERS ?= 2
 TESTS ?=
-SOURCES := $(wildcard examples/*.py notebooks/*.py)
 
 export OMP_NUM_THREADS ?= 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
@@ -41,11 +40,12 @@ lint: $(VENV)/.dev  ## check format and style
 types: $(VENV)/.dev  ## mypy, strict
 	$(call heading,types)
 	$(BIN)/mypy
-	$(if $(SOURCES),$(BIN)/mypy --scripts-are-modules $(SOURCES))
+	$(if $(wildcard examples/*.py),$(BIN)/mypy --package examples)
+	$(if $(wildcard notebooks/*.py),$(BIN)/mypy $(wildcard notebooks/*.py))
 
 layers: $(VENV)/.dev  ## who may import whom
 	$(call heading,import layers)
-	$(BIN)/lint-imports
+	$(BIN)/lint-imports --no-logo
 
 pytest: $(VENV)/.dev  ## the tests; TESTS=tests/compiler/te runs a part, WORKERS=1 runs them in one process
 	$(call heading,tests)

@@ -234,19 +234,21 @@ class TiledReduction:
 
     def _tile_numbers(self, tile: tuple[int, ...], vectors: int) -> "TileNumbers":
         accumulators = prod(tile[position] for position in self.tiled) * vectors
-        needed, loads, broadcasts = accumulators, 0, False
+        needed, loads, broadcasts, shared = accumulators, 0, False, 1
         for is_vector, positions in self.operands:
             distinct = prod(tile[position] for position in positions) * (vectors if is_vector else 1)
             loads += distinct
             if is_vector:
                 needed += distinct if distinct < accumulators else 1
-            broadcasts |= not is_vector
+            else:
+                broadcasts, shared = True, max(shared, accumulators // distinct)
         waste = 1.0
         for position in self.tiled:
             full, rest = divmod(self.axes[position].extent, tile[position])
             waste *= (full * tile[position] + (rest + 0.15 * tile[position] if rest else 0)) / self.axes[position].extent
         counts = tuple(-(-axis.extent // size) for axis, size in zip(self.axes, tile, strict=True))
-        registers = needed + (1 if broadcasts and self.target.vector_bits < 512 else 0)
+        folded = self.target.vector_bits >= 512 and shared == 1
+        registers = needed + (1 if broadcasts and not folded else 0)
         return TileNumbers(accumulators, registers, loads, waste, counts)
 
     def is_valid(self, decisions: Decisions) -> bool:
@@ -266,7 +268,8 @@ class TiledReduction:
         order = self._order(decisions)
         chunked = self._chunked(decisions)
         fused = set(order[: int(decisions.get("parallel", 0))])
-        extents: dict[str, int] = {axis.name: axis.extent for axis in reduce_axes(self.stage)}
+        unrolling = self._unrolling(int(decisions["unroll"]))
+        extents: dict[str, int] = {axis.name: -(-axis.extent // factor) * factor for axis, factor in unrolling}
         for position, axis in enumerate(self.axes):
             extent = self.tile(decisions, position)
             if decisions["place"] == "parallel" and position in self.outer and position not in fused:
@@ -329,7 +332,7 @@ class TiledReduction:
     def _cost(self, decisions: Decisions) -> float:
         """Relative cycles: multiply-adds with the waste of partial tiles, slowed by short dependency chains and by loads."""
         numbers = self.numbers(decisions)
-        per_step = max(numbers.accumulators, 0.55 * numbers.loads, 8.0)
+        per_step = max(numbers.accumulators, 8.0) + 0.25 * numbers.loads
         overhead = 12.0 / (int(decisions["unroll"]) * numbers.accumulators) + 8.0 / prod(axis.extent for axis in reduce_axes(self.stage))
         balance = 1.0
         if self.threads > 1 and self.outer:
@@ -410,23 +413,29 @@ class TiledReduction:
         depth = int(decisions.get("parallel", 0))
         return LoopPlan(tuple(splits), (*rest, *ordered[:depth]), (*chunk_loops, *ordered[depth:]), tuple(tile), f"{self.output}.p")
 
+    def _unrolling(self, budget: int) -> list[tuple[Axis, int]]:
+        """How many iterations of each reduction axis stand in the unrolled body, innermost axes first served."""
+        result: list[tuple[Axis, int]] = []
+        for axis in reversed(reduce_axes(self.stage)):
+            factor = min(axis.extent, budget)
+            budget = budget // factor if factor == axis.extent else 1
+            result.insert(0, (axis, factor))
+        return result
+
     def _tile_accumulator(self, stage: str, decisions: Decisions) -> Iterator[Step]:
         names = [f"{stage}.{label}" for label in self.labels]
         serial: list[str] = []
         unrolled: list[str] = []
-        budget = int(decisions["unroll"])
-        for axis in reversed(reduce_axes(self.stage)):
+        for axis, factor in self._unrolling(int(decisions["unroll"])):
             name = f"{stage}.{axis.name.removeprefix(f'{self.anchor}.')}"
-            if axis.extent <= budget:
-                unrolled.insert(0, name)
-                budget //= axis.extent
-            elif budget > 1:
-                yield Split(name, (budget,))
-                serial.insert(0, f"{name}.0")
-                unrolled.insert(0, f"{name}.1")
-                budget = 1
+            if factor == axis.extent:
+                unrolled.append(name)
+            elif factor > 1:
+                yield Split(name, (factor,))
+                serial.append(f"{name}.0")
+                unrolled.append(f"{name}.1")
             else:
-                serial.insert(0, name)
+                serial.append(name)
         tile = [names[position] for position in range(len(names) - 1)]
         tile = [*(name for name in tile if name not in self._reused(stage)), *(name for name in tile if name in self._reused(stage))]
         vector = names[-1]

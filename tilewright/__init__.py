@@ -1,12 +1,12 @@
 """Tilewright: a tensor compiler in which every kernel is found by search.
 
-    import tilewright as tw
+import tilewright as tw
 
-    model = tw.load("resnet18.onnx")
-    database = tw.Database("sqlite:///tuned.db")
-    tw.tune(model, target="host", database=database, trials=512)
-    executable = tw.compile(model, target="host", database=database)
-    (y,) = executable.run({"data": x})
+model = tw.load("resnet18.onnx")
+database = tw.Database("sqlite:///tuned.db")
+tw.tune(model, target="host", database=database, trials=512)
+executable = tw.compile(model, target="host", database=database)
+(y,) = executable.run({"data": x})
 """
 
 from tilewright.own_packages import check_own_packages

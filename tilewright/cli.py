@@ -1,7 +1,9 @@
 """The `tilewright` command. Every command is a file in `tilewright/commands`; errors end in one line and exit code 2."""
 
 import sys
+import warnings
 from collections.abc import Sequence
+from typing import TextIO
 
 import click
 
@@ -12,6 +14,9 @@ from tilewright.commands.explain import explain
 from tilewright.commands.records import records
 from tilewright.commands.run import run
 from tilewright.commands.tune import tune
+
+BAD_INPUT_EXIT_CODE = 2
+INTERRUPTED_EXIT_CODE = 130
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
@@ -26,18 +31,39 @@ for command in (tune, compile_command, run, bench, explain, records):
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Entry point: bad input gives one line on standard error and exit code 2; Ctrl-C gives 130."""
+    with warnings.catch_warnings():
+        warnings.showwarning = _show_warning
+        sys.exit(_exit_code(arguments))
+
+
+def _exit_code(arguments: Sequence[str] | None) -> int:
     try:
-        commands.main(args=list(arguments) if arguments is not None else None, prog_name="tilewright", standalone_mode=False)
-    except click.exceptions.Exit as ended:
-        sys.exit(ended.exit_code)
+        code = commands.main(args=None if arguments is None else list(arguments), prog_name="tilewright", standalone_mode=False)
     except click.Abort:
-        sys.exit(130)
-    except click.ClickException as error:
-        click.echo(f"tilewright: {error.format_message()}", err=True)
-        sys.exit(2)
-    except TilewrightError as error:
-        click.echo(f"tilewright: {error}", err=True)
-        sys.exit(2)
+        return INTERRUPTED_EXIT_CODE
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message(), err=True)
+        return BAD_INPUT_EXIT_CODE
+    except click.UsageError as error:
+        where = error.ctx.command_path if error.ctx is not None else "tilewright"
+        click.echo(f"tilewright: {error.format_message()} (see `{where} --help`)", err=True)
+        return BAD_INPUT_EXIT_CODE
+    except (click.ClickException, TilewrightError) as error:
+        click.echo(f"tilewright: {_one_line(error)}", err=True)
+        return BAD_INPUT_EXIT_CODE
+    return code if isinstance(code, int) else 0
+
+
+def _one_line(error: Exception) -> str:
+    text = error.format_message() if isinstance(error, click.ClickException) else str(error)
+    return " ".join(text.split())
+
+
+def _show_warning(
+    message: Warning | str, category: type[Warning], filename: str, lineno: int, file: TextIO | None = None, line: str | None = None
+) -> None:
+    """The parameters are the standard library's; people are told the text alone."""
+    click.echo(f"tilewright: note: {message}", err=True)
 
 
 if __name__ == "__main__":

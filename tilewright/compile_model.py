@@ -11,9 +11,7 @@ from tilewright.model import Model
 from tilewright.resolve_target import resolve_target
 
 
-def compile_model(
-    model: Model, target: str | Target = "host", database: Database | None = None, threads: int | None = None
-) -> Executable:
+def compile_model(model: Model, target: str | Target = "host", database: Database | None = None, threads: int | None = None) -> Executable:
     """Compile with the best schedule that `database` has for each kernel on this device, and default schedules for the others.
 
     threads: how many run the model; all cores of the target by default. `executable.kernels` tells where each schedule came from.

@@ -147,7 +147,9 @@ class _LayoutBuilder:
 
 
 def choose_layouts(graph: Graph, block: int) -> Graph:
-    """`block`: the lanes of the target's vectors."""
+    """`block`: the lanes of the target's vectors; without vectors nothing changes."""
+    if block < 2:
+        return graph
     rules: dict[str, LayoutRule] = {}
     for node in graph.nodes:
         rule = layout_rule(graph, node, block)

@@ -64,7 +64,7 @@ def test_a_wrong_answer_keeps_its_verdict(runner: LocalRunner) -> None:
     assert verdict.max_error > 0.5
 
 
-def test_a_native_endless_loop_is_killed(runner: LocalRunner) -> None:
+def test_a_native_endless_loop_is_killed() -> None:
     with LocalRunner(RunnerOptions(timeout_secs=0.5)) as impatient:
         measurement = impatient.run(planted("spin"), NO_LIMITS)
         assert measurement.status is MeasureStatus.RUN_TIMEOUT

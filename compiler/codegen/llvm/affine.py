@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from llvmlite import ir
 
-UNBOUNDED = 1 << 62
+UNBOUNDED = 1 << 63
 
 
 @dataclass(eq=False, slots=True)

@@ -67,7 +67,8 @@ class ExpressionEmitter:
         op, a, b, dtype = expr.op, expr.a, expr.b, expr.a.dtype
         if op in COMPARISONS:
             return partial(self._truth, expr)
-        if dtype == INT64 and op in ("add", "sub", "mul", "floordiv", "mod", "min", "max"):
+        divides = op in ("floordiv", "mod") and isinstance(b, Const) and b.value > 0
+        if dtype == INT64 and (divides or op in ("add", "sub", "mul", "min", "max")):
             return partial(self._integer, expr, partial(self._integer_binary, op, dtype, a, b))
         if dtype.kind != "f":
             return partial(self._integer_binary, op, dtype, a, b)

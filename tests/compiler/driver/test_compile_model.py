@@ -173,12 +173,21 @@ def test_outputs_without_a_kernel() -> None:
 def test_a_target_that_this_machine_cannot_run(small_model: Graph, small_inputs: dict[str, Array], tmp_path: Path) -> None:
     foreign = Target.parse("pi3b" if HOST.arch != "aarch64" else "x86-64-v3")
     assert not runs_here(foreign)
-    executable = compile_naive(small_model, target=foreign)
+    source = FixedSource("conv2d", PACKED_AND_PARALLEL)
+    executable, native = (
+        compile_model(small_model, target, source, device="", default_schedule=naive_schedule, threads=2, cache=None)
+        for target in (foreign, HOST)
+    )
     with pytest.raises(TargetError, match="cannot run on this machine"):
         executable.run(small_inputs)
     executable.save(tmp_path / "model.so")
-    machine = int.from_bytes((tmp_path / "model.so").read_bytes()[18:20], "little")
-    assert machine == {"aarch64": 183, "x86_64": 62}[foreign.arch]
+    native.save(tmp_path / "native.so")
+    content = (tmp_path / "model.so").read_bytes()
+    assert int.from_bytes(content[18:20], "little") == {"aarch64": 183, "x86_64": 62}[foreign.arch]
+    packed = np.zeros((27, 2, 2), np.float32)
+    packed.reshape(27, 4)[:, :3] = small_model.constants["weight"].reshape(3, 27).T
+    for library in (content, (tmp_path / "native.so").read_bytes()):
+        assert packed.tobytes() in library
 
 
 def test_what_runs_here() -> None:

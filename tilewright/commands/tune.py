@@ -1,0 +1,136 @@
+"""`tilewright tune`: search on this machine, with progress, into a database that compilation consults."""
+
+import shlex
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from typing import NoReturn
+
+import click
+
+from records_db import Database
+from tilewright.commands.options import (
+    Shapes,
+    database_option,
+    database_url,
+    load_model,
+    model_argument,
+    shape_option,
+    target_option,
+    threads_option,
+)
+from tilewright.resolve_target import resolve_target
+from tilewright.tune_model import tune as tune_model
+from tilewright.tune_views import SessionHeading, choose_view
+from tuner import STRATEGIES, Progress, StopReason, TuneResult
+
+DEFAULT_DATABASE = "sqlite:///tuned.db"
+INTERRUPTED_EXIT_CODE = 130
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TuneCommand:
+    """The command line, as data."""
+
+    model_path: Path
+    target: str
+    threads: int | None
+    trials: int | None
+    minutes: float | None
+    tuner: str
+    url: str
+    seed: int
+    shapes: Shapes
+
+    def words(self, trials: int | None, minutes: float | None) -> str:
+        """To type for the same with another budget."""
+        words = ["tilewright", "tune", str(self.model_path), "--target", self.target, "--tuner", self.tuner, "--db", self.url]
+        for option, value in (("--threads", self.threads), ("--trials", trials), ("--minutes", minutes), ("--seed", self.seed or None)):
+            if value is not None:
+                words += [option, f"{value:g}" if isinstance(value, float) else str(value)]
+        for name, shape in self.shapes:
+            words += ["--shape", f"{name}={','.join(map(str, shape))}"]
+        return shlex.join(words)
+
+    def words_to_go_on(self, progress: Progress | None) -> str:
+        """To type for what is left of the budget; all of it where nothing was measured."""
+        trials, minutes = self.trials, self.minutes
+        if progress is not None and progress.trials_budget is not None:
+            trials = max(1, progress.trials_budget - progress.trials)
+        if progress is not None and minutes is not None:
+            minutes = max(0.1, round(minutes - progress.elapsed_secs / 60, 1))
+        return self.words(trials, minutes)
+
+
+@click.command()
+@model_argument
+@target_option
+@threads_option
+@click.option("--trials", type=click.IntRange(min=1), help="How many candidates to measure; 64 per kernel by default.")
+@click.option("--minutes", type=click.FloatRange(min=0, min_open=True), help="How long to search, in place of --trials.")
+@click.option("--tuner", type=click.Choice(tuple(STRATEGIES)), default="xgb", show_default=True, help="How candidates are chosen.")
+@database_option(default=DEFAULT_DATABASE)
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of the search's random choices.")
+@shape_option
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object per event.")
+@click.pass_context
+def tune(ctx: click.Context, as_json: bool, **options: object) -> None:
+    """Search the fastest kernels for MODEL on this machine and keep every trial in a database.
+
+    What the database knows already is not measured again. Ctrl-C ends the search and loses nothing.
+    """
+    command = TuneCommand(**options)  # type: ignore[arg-type] # click has checked and converted them
+    if command.trials is not None and command.minutes is not None:
+        raise click.UsageError("--trials and --minutes are two budgets: give one of them")
+    result = None
+    with terminated_as_interrupted():
+        try:
+            result = _search(command, as_json)
+        except KeyboardInterrupt:
+            pass
+    if result is None or result.stop is StopReason.INTERRUPTED:
+        _say(f"Go on with: {command.words_to_go_on(result.progress if result else None)}", as_json)
+        ctx.exit(INTERRUPTED_EXIT_CODE)
+    compile_words = ["tilewright", "compile", str(command.model_path), "--db", command.url, "-o", f"{command.model_path.stem}.so"]
+    _say(f"Compile from it with: {shlex.join(compile_words)}", as_json)
+
+
+def _search(command: TuneCommand, as_json: bool) -> TuneResult:
+    model = load_model(command.model_path, command.shapes)
+    target = resolve_target(command.target, command.threads)
+    with Database(database_url(command.url)) as database:
+        heading = SessionHeading(model=model.name, target=target, database=database.url, tuner=command.tuner)
+        with choose_view(heading, click.get_text_stream("stdout"), as_json=as_json) as view:
+            return tune_model(
+                model,
+                target,
+                database=database,
+                trials=command.trials,
+                minutes=command.minutes,
+                tuner=command.tuner,
+                seed=command.seed,
+                on_event=view,
+                command_line=command.words(command.trials, command.minutes),
+            )
+
+
+def _say(line: str, as_json: bool) -> None:
+    """For people; beside JSON on standard error."""
+    click.echo(line, err=as_json)
+
+
+@contextmanager
+def terminated_as_interrupted() -> Iterator[None]:
+    """SIGTERM ends a session as Ctrl-C does: orderly, with everything kept."""
+
+    def interrupt(_number: int, _frame: FrameType | None) -> NoReturn:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -1,0 +1,79 @@
+"""Numbers of a tuning session as words. Used by all views for people."""
+
+from collections.abc import Sequence
+
+from tuner import Progress, TaskResult
+
+
+def milliseconds(secs: float | None) -> str:
+    """Four digits: 1234, 34.12, 5.851, 0.7242, 0.0012; `-` where there is no time.
+
+    >>> [milliseconds(secs) for secs in (0.03412, 0.0007242, 0.0000012, None)]
+    ['34.12', '0.7242', '0.0012', '-']
+    """
+    if secs is None:
+        return "-"
+    value = secs * 1e3
+    digits = 0 if value >= 1000 else 1 if value >= 100 else 2 if value >= 10 else 3 if value >= 1 else 4
+    return f"{value:.{digits}f}"
+
+
+def speedup(before_secs: float | None, after_secs: float | None) -> str:
+    return f"{before_secs / after_secs:.2f}x" if before_secs and after_secs else "-"
+
+
+def duration(secs: float | None) -> str:
+    """For people who wait.
+
+    >>> [duration(secs) for secs in (7.2, 200, 3900, None)]
+    ['7 s', '3 min 20 s', '1 h 05 min', '?']
+    """
+    if secs is None:
+        return "?"
+    whole = round(secs)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02d} s"
+    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+
+
+def failures(progress: Progress) -> str:
+    """`3 compile_error, 1 crash`."""
+    return ", ".join(f"{count} {status}" for status, count in progress.failures) or "none"
+
+
+def trials_per_second(progress: Progress) -> str:
+    return f"{progress.trials / progress.elapsed_secs:.1f} trials/s" if progress.trials else "starting"
+
+
+def trials_of_budget(progress: Progress) -> str:
+    return f"{progress.trials}/{progress.trials_budget}" if progress.trials_budget is not None else str(progress.trials)
+
+
+def known_already(tasks: Sequence[TaskResult]) -> str:
+    """What earlier sessions left, in one sentence."""
+    trials, tried = sum(task.known for task in tasks), sum(task.known > 0 for task in tasks)
+    kernels = f"{len(tasks)} kernel{'s' if len(tasks) != 1 else ''}"
+    if not trials:
+        return f"{kernels}; nothing is known of them on this device yet"
+    found = f"{trials} candidates of {tried} of {kernels} are known already and are not measured again"
+    best = model_secs(tasks)
+    if best is None:
+        return found
+    return f"{found}; model {milliseconds(best)} ms so far, untuned {milliseconds(untuned_secs(tasks))} ms"
+
+
+def model_secs(tasks: Sequence[TaskResult]) -> float | None:
+    """Of one inference with the best candidates; None while a task has none."""
+    return _total([(task.weight, task.best_secs) for task in tasks])
+
+
+def untuned_secs(tasks: Sequence[TaskResult]) -> float | None:
+    """Of one inference with the default schedules; None where one of them has no time."""
+    return _total([(task.weight, task.default_secs) for task in tasks])
+
+
+def _total(weighted: Sequence[tuple[float, float | None]]) -> float | None:
+    known = [weight * secs for weight, secs in weighted if secs is not None]
+    return sum(known) if len(known) == len(weighted) else None
