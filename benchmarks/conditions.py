@@ -4,7 +4,6 @@ import os
 import platform
 import shlex
 import sys
-from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 
@@ -17,6 +16,8 @@ OWN_LIBRARIES = ("tilewright", "llvmlite", "numpy", "xgboost")
 
 @dataclass(frozen=True, slots=True)
 class Conditions:
+    """load: the machine's, in runnable processes over the minute before. ceilings: added when they have been measured."""
+
     command: str
     device: str
     target: str
@@ -24,13 +25,13 @@ class Conditions:
     system: str
     load: float
     versions: dict[str, str]
-    ceilings: tuple[Ceiling, ...]
+    ceilings: tuple[Ceiling, ...] = ()
 
     def lines(self) -> list[str]:
         versions = ", ".join(f"{name} {text}" for name, text in self.versions.items())
         return [
             f"$ {self.command}",
-            f"device: {self.device}; {self.system}; load {self.load:.2f}",
+            f"device: {self.device}; {self.system}; load before {self.load:.2f}",
             f"code for: {self.machine}",
             f"versions: {versions}",
             *(
@@ -51,8 +52,8 @@ class Conditions:
         }
 
 
-def read_conditions(module: str, ceilings: Iterable[Ceiling], peers: dict[str, str] | None = None) -> Conditions:
-    """`module`: what was run, as in `python -m benchmarks.models`; `peers`: versions of the libraries compared with."""
+def read_conditions(module: str) -> Conditions:
+    """Before anything is timed, since the load is part of it. `module`: what was run, as in `python -m benchmarks.models`."""
     target = Target.parse("host")
     return Conditions(
         command=shlex.join(["python", "-m", module, *sys.argv[1:]]),
@@ -61,8 +62,7 @@ def read_conditions(module: str, ceilings: Iterable[Ceiling], peers: dict[str, s
         machine=f"{target.cpu}, {target.vector_bits}-bit vectors, {target.vector_registers} registers",
         system=f"{platform.system()} {platform.release()}, Python {platform.python_version()}",
         load=os.getloadavg()[0],
-        versions={name: _version(name) for name in OWN_LIBRARIES} | (peers or {}),
-        ceilings=tuple(ceilings),
+        versions={name: _version(name) for name in OWN_LIBRARIES},
     )
 
 

@@ -125,6 +125,7 @@ def main() -> None:
     kernels = chosen(options.kernels or (QUICK if options.quick else None), KERNELS)
     trials = min(options.trials, 16) if options.quick else options.trials
     target = replace(Target.parse("host"), cores=1)
+    conditions = read_conditions("benchmarks.kernels")
     loops = CeilingLoops(target)
     ceiling = Ceiling(1, loops.gflops(1), loops.gbytes(1))
     rows = []
@@ -138,12 +139,8 @@ def main() -> None:
     rows = [replace(row, ceiling_gflops=highest) for row in rows]
     note = f"below {GOAL_SHARE:.0%} of the ceiling, or the default slower than {GOAL_DEFAULT}x the tuned time"
     as_json = [{**asdict(row), "gflops": row.gflops, "share": row.share, "default_ratio": row.default_ratio} for row in rows]
-    print_report(
-        read_conditions("benchmarks.kernels", [replace(ceiling, gflops=highest)]),
-        [table(HEADER, [row.cells() for row in rows], note)],
-        as_json,
-        options.json,
-    )
+    conditions = replace(conditions, ceilings=(replace(ceiling, gflops=highest),))
+    print_report(conditions, [table(HEADER, [row.cells() for row in rows], note)], as_json, options.json)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ warm-up call in each visit. The outputs of all are compared with onnxruntime's.
 import argparse
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -127,6 +127,7 @@ def read_options() -> argparse.Namespace:
 
 def main() -> None:
     options = read_options()
+    conditions = read_conditions("benchmarks.models")
     networks = chosen(options.networks or ("squeezenet" if options.quick else DEFAULT_NETWORKS), NETWORKS)
     rounds, calls = (2, 3) if options.quick else (options.rounds, options.calls)
     asked = list(dict.fromkeys([REFERENCE, *chosen(options.against, PEERS)]))
@@ -142,7 +143,7 @@ def main() -> None:
                 row = measure_model(network, model, [ours, *peers], threads, rounds, calls)
                 progress(f"{network}, {threads} threads: {milliseconds(row.timings[OURS].minimum)} ms")
                 rows.append(row)
-    ceilings = [measure_ceiling(threads) for threads in options.threads]
+    ceilings = tuple(measure_ceiling(threads) for threads in options.threads)
     tables = []
     for threads in options.threads:
         header = (f"ms, {threads} thread{'s' * (threads > 1)}", OURS, "median", "spread", *names, "error")
@@ -150,7 +151,7 @@ def main() -> None:
         tables.append(table(header, cells, f"faster than {OURS}, or an error above {MAX_ERROR:.0e}"))
     if len(set(options.threads)) > 1:
         tables.append(scaling_table(rows, [OURS, *names]))
-    conditions = read_conditions("benchmarks.models", ceilings, versions)
+    conditions = replace(conditions, ceilings=ceilings, versions=conditions.versions | versions)
     print_report(conditions, tables, [row.to_json() for row in rows], options.json)
 
 

@@ -109,8 +109,9 @@ def main() -> None:
     (kernel,) = chosen(options.kernel, KERNELS).values()
     target = replace(Target.parse("host"), cores=1)
     task = make_task(kernel.workload(target), target, name=options.kernel)
+    conditions = read_conditions("benchmarks.search")
     loops = CeilingLoops(target)
-    ceiling = Ceiling(1, loops.gflops(1), loops.gbytes(1))
+    conditions = replace(conditions, ceilings=(Ceiling(1, loops.gflops(1), loops.gbytes(1)),))
     scoring = scoring_microseconds(task, options.seed)
     rows = []
     for tuner in chosen(options.tuners, STRATEGIES):
@@ -125,7 +126,7 @@ def main() -> None:
     )
     as_json = [{**asdict(row), "trials_per_second": row.trials_per_second} for row in rows]
     as_json.append({"kernel": options.kernel, "space_size": task.space.size, "scoring_microseconds": scoring})
-    print_report(read_conditions("benchmarks.search", [ceiling]), [searches, scores], as_json, options.json)
+    print_report(conditions, [searches, scores], as_json, options.json)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """A workload: one fused group of operators with everything that its kernel depends on; the key of tasks, records and compiled objects.
 
-The graph pass `compiler/graph/extract_workloads.py` makes them; `schedule_space` makes their spaces; `compiler/lower` their loop nests.
+The graph pass `compiler/graph/extract_groups.py` makes them; `schedule_space` makes their spaces; `compiler/lower` their loop nests.
 """
 
 import hashlib

@@ -30,6 +30,10 @@ class ReferenceCase:
     inputs: tuple[Array, ...]
     outputs: tuple[Array, ...]
 
+    @property
+    def size_bytes(self) -> int:
+        return sum(array.nbytes for array in (*self.inputs, *self.outputs))
+
 
 def make_reference_case(workload: Workload, seed: int) -> ReferenceCase:
     """Inputs in [-1, 1), or in [0.5, 1.5) if those lead outside of a function's domain (log, sqrt, acosh)."""

@@ -36,12 +36,14 @@ class Built:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunLimits:
-    """abandon_above_secs: a candidate slower than this is given up after one call; None: every candidate is timed in full.
+    """abandon_above_secs: a candidate slower than this is given up after one call; None: none is.
 
+    refine_below_secs: a candidate not faster than this gets the least number of samples; None: every one is timed in full.
     verify_below_secs: a candidate faster than this has its answer compared with the reference; None: every one that was not given up.
     """
 
     abandon_above_secs: float | None = None
+    refine_below_secs: float | None = None
     verify_below_secs: float | None = None
 
 

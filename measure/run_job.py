@@ -13,47 +13,49 @@ from typing import Any
 import numpy as np
 
 from compiler.codegen import Artifact
+from compiler.codegen.llvm import load_objects
 from compiler.driver import BoundKernel, LoadedKernel
 from compiler.runtime import ThreadPool, native_runtime
 from compiler.workload import Workload
 from measure.frames import Frame
 from measure.measurement import MeasureStatus, Verification
 from measure.reference import ReferenceCase, make_reference_case
+from measure.request import RunLimits
 from measure.sampling import SamplingOptions, take_interleaved_samples, take_samples
 from measure.verify import verify_outputs
 
-CASES_KEPT = 2
+CASES_BYTES = 512 << 20  # of reference cases are kept; every fork copies the page tables of what is kept
 
 
 class RunJobs:
-    """Holds the reference cases of the last workloads."""
+    """Holds the reference cases of the workloads that were measured last."""
 
     def __init__(self) -> None:
         self._cases: OrderedDict[tuple[str, int], ReferenceCase] = OrderedDict()
 
     def warm_up(self) -> None:
-        native_runtime()
+        load_objects((), native_runtime().symbols)
 
     def prepare(self, job: Frame) -> None:
         self._case(job.header)
 
     def handle(self, job: Frame) -> Frame:
-        """`{"workload", "seed", "threads", "sizes", "sampling", ...}` and the artifacts, one after the other, of `sizes` bytes each."""
+        """`{"workload", "seed", "threads", "sampling", "sizes", "limits" or "rounds"}`, and the artifacts, of `sizes` bytes each."""
         case = self._case(job.header)
         with ThreadPool(job.header["threads"], native_runtime()) as pool:
             kernels = [LoadedKernel(artifact, pool).prepare(case.inputs, case.workload.output_types) for artifact in _artifacts(job)]
             sampling = SamplingOptions(**job.header["sampling"])
             if "rounds" in job.header:
                 return _compare(kernels, case, sampling, job.header["rounds"])
-            return Frame(_run(kernels[0], case, sampling, job.header["abandon_above_secs"], job.header["verify_below_secs"]))
+            return Frame(_run(kernels[0], case, sampling, RunLimits(**job.header["limits"])))
 
     def _case(self, header: dict[str, Any]) -> ReferenceCase:
         key = (header["workload"], header["seed"])
         if key not in self._cases:
-            while len(self._cases) >= CASES_KEPT:
-                self._cases.popitem(last=False)
             self._cases[key] = make_reference_case(Workload.from_json(json.loads(header["workload"])), header["seed"])
         self._cases.move_to_end(key)
+        while len(self._cases) > 1 and sum(case.size_bytes for case in self._cases.values()) > CASES_BYTES:
+            self._cases.popitem(last=False)
         return self._cases[key]
 
 
@@ -64,12 +66,10 @@ def _artifacts(job: Frame) -> Iterator[Artifact]:
         start += size
 
 
-def _run(
-    kernel: BoundKernel, case: ReferenceCase, sampling: SamplingOptions, abandon_above_secs: float | None, verify_below_secs: float | None
-) -> dict[str, Any]:
-    samples = take_samples(kernel.time, sampling, abandon_above_secs)
+def _run(kernel: BoundKernel, case: ReferenceCase, sampling: SamplingOptions, limits: RunLimits) -> dict[str, Any]:
+    samples = take_samples(kernel.time, sampling, limits.abandon_above_secs, limits.refine_below_secs)
     verification = None
-    if not samples.stopped_early and (verify_below_secs is None or min(samples.run_secs) < verify_below_secs):
+    if not samples.stopped_early and (limits.verify_below_secs is None or min(samples.run_secs) < limits.verify_below_secs):
         verification = _verify(kernel, case)
     return _report(samples.run_secs, samples.stopped_early, verification)
 

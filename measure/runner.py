@@ -60,7 +60,7 @@ class LocalRunner:
 
     def run(self, built: Built, limits: RunLimits) -> Measurement:
         """Time one candidate, and verify it if the limits ask for it."""
-        job = self._job([built], self._options.sampling) | asdict(limits)
+        job = self._job([built], self._options.sampling) | {"limits": asdict(limits)}
         artifact = built.artifact.to_bytes()
         outcome = self._measure(job | {"sizes": [len(artifact)]}, artifact)
         return _measurement(built, outcome, outcome.reply)

@@ -26,8 +26,14 @@ class Samples:
     stopped_early: bool = False
 
 
-def take_samples(time_calls: TimeCalls, options: SamplingOptions, abandon_above_secs: float | None) -> Samples:
-    """A warm-up call, then samples; a candidate whose call takes longer than `abandon_above_secs` is given up with that one time."""
+def take_samples(
+    time_calls: TimeCalls, options: SamplingOptions, abandon_above_secs: float | None = None, refine_below_secs: float | None = None
+) -> Samples:
+    """A warm-up call, then samples.
+
+    A candidate whose call takes longer than `abandon_above_secs` is given up with that one time; one that has not come below
+    `refine_below_secs` after `min_samples` gets no more of them.
+    """
     first = time_calls(1)
     if abandon_above_secs is not None and first > abandon_above_secs:
         again = first if first > HOPELESS * abandon_above_secs else time_calls(1)
@@ -35,8 +41,10 @@ def take_samples(time_calls: TimeCalls, options: SamplingOptions, abandon_above_
             return Samples((min(first, again),), stopped_early=True)
     calls, estimate = _calls_per_sample(time_calls, options.sample_secs, first)
     fitting = int(options.budget_secs / (calls * estimate))
-    samples = max(options.min_samples, min(options.max_samples, fitting))
-    return Samples(tuple(time_calls(calls) for _ in range(samples)))
+    taken = [time_calls(calls) for _ in range(options.min_samples)]
+    if refine_below_secs is None or min(taken) < refine_below_secs:
+        taken += [time_calls(calls) for _ in range(min(options.max_samples, fitting) - options.min_samples)]
+    return Samples(tuple(taken))
 
 
 def take_interleaved_samples(kernels: Sequence[TimeCalls], rounds: int, sample_secs: float) -> list[tuple[float, ...]]:

@@ -35,7 +35,7 @@ from compiler.schedule import (
     Vectorize,
 )
 from compiler.target import Target
-from compiler.te import Axis, Load, Tensor, Var, producers, walk
+from compiler.te import Axis, Const, Load, Tensor, Var, producers, walk
 from schedule_space.candidate import Choice, Decisions, Parameter
 from schedule_space.root_stage import schedule_packing, schedule_root_stage, vectorize_last
 from schedule_space.structure import Structure, data_axes, loads_of, reduce_axes
@@ -43,6 +43,7 @@ from schedule_space.tile_choices import MAX_UNROLLED_VECTORS, chunk_choices, til
 
 MAX_SCRATCH_BYTES = 384 * 1024
 MAX_TILED_AXES = 3
+MAX_WINDOW_TILE = 8  # vectors: 3x3 depthwise 56x56 took 73 us with 8, 78 with 14, 107 with 28 (Zen 5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,8 +110,9 @@ class TiledReduction:
             if len(readers) != 1:
                 break
             reader = self.structure.stages[readers[0]]
-            own = tuple(axis.var for axis in data_axes(reader))
-            aligned = reader.shape == self.stage.shape and all(load.indices == own for load in loads_of(reader) if load.buffer.name == name)
+            aligned = reader.shape == self.stage.shape and all(
+                _is_point(load, data_axes(reader)) for load in loads_of(reader) if load.buffer.name == name
+            )
             if not aligned:
                 break
             name = readers[0]
@@ -293,28 +295,48 @@ class TiledReduction:
     def default(self) -> Decisions:
         """The cheapest by `_cost` over tiles, unrolling and loop orders."""
         valid = [decisions for decisions in self._promising() if self.is_valid(decisions)]
-        return min(valid, key=self._cost) if valid else {p.name: p.choices[0] for p in self.parameters}
+        best = min(valid, key=self._cost) if valid else {p.name: p.choices[0] for p in self.parameters}
+        return {p.name: best[p.name] for p in self.parameters}
 
     def _promising(self) -> Iterator[Decisions]:
+        """Candidates with every tile, the rest fixed."""
         fixed: dict[str, Choice] = {f"pack_{name}": True for name in self.packable}
-        if self.sources:
-            fixed["place"] = "root"
         fixed["unroll"] = self._default_unroll()
+        if len(self.outer) > 1:
+            fixed["order"] = ",".join(self.labels[position] for position in self._default_order())
         varied = [p for p in self.parameters if p.name.startswith("tile_") or p.name == "vectors"]
         for choices in product(*(p.choices for p in varied)):
             decisions = {**fixed, **{p.name: choice for p, choice in zip(varied, choices, strict=True)}}
-            if self.outer:
-                if len(self.outer) > 1:
-                    decisions["order"] = ",".join(self.labels[position] for position in self._default_order())
-                decisions["parallel"] = max(1, len(self.outer) - 1)
-                decisions["chunk"] = 1
-            yield {p.name: decisions[p.name] for p in self.parameters}
+            if self.windowed and self.numbers(decisions).accumulators > MAX_WINDOW_TILE:
+                continue
+            yield from ({**decisions, **loops} for loops in self._default_loops(decisions))
+
+    def _default_loops(self, decisions: Decisions) -> Iterator[Decisions]:
+        """How the outer loops are shared, and where the source is computed: in rows by each thread, or at the root if that is too much."""
+        if not self.outer:
+            yield {"place": "root"} if self.sources else {}
+            return
+        depth = max(1, len(self.outer) - 1)
+        if self.sources:
+            rows = self.numbers(decisions).counts[self._order(decisions)[depth - 1]]
+            chunk = max((n for n in chunk_choices(rows) if n <= 8 and rows // n >= self.threads), default=1)
+            yield {"parallel": depth, "chunk": chunk, "place": "parallel"}
+        yield {"parallel": depth, "chunk": 1, "place": "root"} if self.sources else {"parallel": depth, "chunk": 1}
+
+    @property
+    def windowed(self) -> bool:
+        """Whether no operand is broadcast (pools, depthwise convolutions): neighbouring windows then share their elements in registers."""
+        return all(is_vector for is_vector, _ in self.operands)
 
     def _default_unroll(self) -> int:
-        """Whole inner reduction axes up to 16 steps; longer bodies keep too many operands alive (64->64 56x56 3x3: 4 times slower at 32)."""
+        """Whole inner reduction axes up to 16 steps.
+
+        A longer body keeps too many operands alive: a 64->64 56x56 3x3 convolution took 4 times as long with 32 (Zen 5); of windows the
+        innermost axis is enough.
+        """
         steps = 1
         for axis in reversed(reduce_axes(self.stage)):
-            if steps * axis.extent > 16:
+            if steps * axis.extent > 16 or (steps > 1 and self.windowed):
                 break
             steps *= axis.extent
         return steps if steps > 1 else min(8, reduce_axes(self.stage)[-1].extent)
@@ -338,7 +360,8 @@ class TiledReduction:
         if self.threads > 1 and self.outer:
             iterations = max(1, self._parallel_iterations(decisions, numbers))
             balance = -(-iterations // self.threads) * self.threads / iterations
-        return numbers.waste * balance * (per_step / numbers.accumulators + overhead)
+        repeated = 1.05 if decisions.get("place") == "root" else 1.0
+        return numbers.waste * balance * repeated * (per_step / numbers.accumulators + overhead)
 
     def describe(self, decisions: Decisions) -> dict[str, float]:
         numbers = self.numbers(decisions)
@@ -473,6 +496,11 @@ class TiledReduction:
         for name in structure.running:
             if name not in done:
                 yield from schedule_root_stage(structure.stages[name], self.target)
+
+
+def _is_point(load: Load, axes: tuple[Axis, ...]) -> bool:
+    """Whether the load reads the very element that is computed."""
+    return all(index == axis.var or (axis.extent == 1 and index == Const(0)) for index, axis in zip(load.indices, axes, strict=True))
 
 
 def _mentions_elsewhere(load: Load, own: int, name: str) -> bool:

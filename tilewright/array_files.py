@@ -23,8 +23,8 @@ def read_arrays(path: Path) -> dict[str, Array]:
             return {name: file[name] for name in file.files}
     except FileNotFoundError:
         raise InputError(f"{path} does not exist: {expected}") from None
-    except (OSError, ValueError, EOFError, AttributeError, zipfile.BadZipFile) as error:
-        raise InputError(f"{path} cannot be read ({str(error).splitlines()[0]}): {expected}") from None
+    except (OSError, ValueError, EOFError, AttributeError, zipfile.BadZipFile):
+        raise InputError(f"{path} cannot be read: {expected}") from None
 
 
 def write_arrays(path: Path, arrays: Mapping[str, Array]) -> None:

@@ -3,7 +3,6 @@
 import sys
 import warnings
 from collections.abc import Sequence
-from typing import TextIO
 
 import click
 
@@ -59,10 +58,8 @@ def _one_line(error: Exception) -> str:
     return " ".join(text.split())
 
 
-def _show_warning(
-    message: Warning | str, category: type[Warning], filename: str, lineno: int, file: TextIO | None = None, line: str | None = None
-) -> None:
-    """The parameters are the standard library's; people are told the text alone."""
+def _show_warning(message: Warning | str, *_: object, **__: object) -> None:
+    """Stands in for `warnings.showwarning`: people are told the text alone, not where in the code it comes from."""
     click.echo(f"tilewright: note: {message}", err=True)
 
 

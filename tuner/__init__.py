@@ -21,7 +21,7 @@ from tuner.random_search import RandomSearch
 from tuner.scheduler import BudgetScheduler, TaskProgress
 from tuner.search_strategy import STRATEGIES, Search, SearchStrategy, make_strategy, register_strategy
 from tuner.task import Task, make_task, operation_count
-from tuner.tune import TuneOptions, tune_tasks
+from tuner.tune import TuneOptions, build_workers, tune_tasks
 
 __all__ = [
     "AnnealingSearch",
@@ -48,6 +48,7 @@ __all__ = [
     "TuneOptions",
     "TuneResult",
     "XGBoostCostModel",
+    "build_workers",
     "features",
     "make_strategy",
     "make_task",

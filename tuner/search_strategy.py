@@ -34,12 +34,12 @@ class Search(ABC):
         self.space = space
         self.rng = rng
         self.history = History()
+        self._default = space.default()
         self._all: list[Candidate] | None = None
         self._rest: Iterator[Candidate] | None = None
 
     def suggest(self, count: int) -> list[Candidate]:
-        default = self.space.default()
-        chosen = [default] if count > 0 and self.history.claim(default) else []
+        chosen = [self._default] if count > 0 and self.history.claim(self._default) else []
         if len(chosen) < count:
             chosen += [candidate for candidate in self.propose(count - len(chosen)) if self.history.claim(candidate)]
         if len(chosen) < count:

@@ -3,7 +3,7 @@
     scheduler -> strategy -> Candidate -> builder -> runner -> Measurement -> Record, committed -> strategy, scheduler -> ...
 
 A batch is proposed only when every trial of the one before is in the database. Within a batch, later candidates are built while earlier
-ones are timed, if the machine has a core to spare. In: `Task`s. Out: records, events, `TuneResult`. Next: `tilewright`, the face.
+ones are timed, if the machine has cores to spare. In: `Task`s. Out: records, events, `TuneResult`. Next: `tilewright`, the face.
 """
 
 import time
@@ -38,6 +38,16 @@ class TuneOptions:
     batch: int = 8
     contenders: int = 3
     command_line: str = ""
+
+
+def build_workers(cores: int, threads: int) -> int:
+    """How many build workers suit a machine of so many cores whose kernels run on `threads`."""
+    return cores - threads if _can_overlap(cores, threads) else cores
+
+
+def _can_overlap(cores: int, threads: int) -> bool:
+    """Builds take longer than timings: on two cores, two builds at a time with no timing beside them are faster, and steadier."""
+    return cores - threads >= 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,11 +176,11 @@ class _TuneLoop:
             self._tasks[position].learn(learnt)
 
     def _build(self, batch: Sequence[Trial]) -> Iterator[tuple[Trial, Built | Measurement]]:
-        """Streams while the timing leaves a core free; else builds all before the first is timed."""
+        """Streams where the timing leaves cores free; else builds all before the first is timed."""
         requests = [self._tasks[trial.task].request(trial.candidate) for trial in batch]
         stream = self._builder.stream(requests)
         threads = max(self._tasks[trial.task].task.target.cores for trial in batch)
-        if threads >= self._runner.device.cores:
+        if not _can_overlap(self._runner.device.cores, threads):
             stream = iter(list(stream))
         for position, built in stream:
             yield batch[position], built

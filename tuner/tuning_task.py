@@ -14,7 +14,7 @@ from tuner.search_strategy import make_strategy
 from tuner.task import Task, operation_count
 
 ABANDON_RATIO = 3.0  # slower than this times the best: given up after one call
-CONTENDER_RATIO = 1.15  # slower than this times the best: not worth a second timing
+CONTENDER_RATIO = 1.15  # slower than this times the best: not worth more than a rough time
 
 
 class TuningTask:
@@ -57,7 +57,9 @@ class TuningTask:
     def limits(self) -> RunLimits:
         """For the next candidate: it is verified if it would be the best, and the first one always."""
         best = self.best_secs
-        return RunLimits(abandon_above_secs=None if best is None else ABANDON_RATIO * best, verify_below_secs=best)
+        if best is None:
+            return RunLimits()
+        return RunLimits(abandon_above_secs=ABANDON_RATIO * best, refine_below_secs=CONTENDER_RATIO * best, verify_below_secs=best)
 
     def add_trial(self, candidate: Candidate, measurement: Measurement) -> bool:
         """Counts one measured candidate; True if it is the fastest now. The search learns of it by `learn`, with its batch."""

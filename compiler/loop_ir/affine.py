@@ -134,7 +134,7 @@ def _divide(form: Linear, divisor: int, ranges: Ranges) -> Linear:
 
 def _modulo(form: Linear, divisor: int, ranges: Ranges) -> Linear:
     rest = Linear(tuple((atom, k % divisor) for atom, k in form.terms if k % divisor), form.constant % divisor)
-    keep = Linear(tuple((atom, k) for atom, k in form.terms if k % divisor), form.constant % divisor)
+    keep = Linear(tuple((atom, k) for atom, k in form.terms if k % divisor), form.constant)
     for candidate in (keep, rest):
         limits = linear_bounds(candidate, ranges)
         if limits is not None and limits[0] // divisor == limits[1] // divisor:

@@ -3,7 +3,7 @@
 from math import prod
 
 from compiler.errors import ScheduleError
-from compiler.loop_ir import Allocate, LoopFunc, simplify_func, verify, walk_statements
+from compiler.loop_ir import Allocate, LoopFunc, Stmt, simplify_func, sub_statements, verify, walk_statements
 from compiler.lower.flatten_buffers import flatten_buffers
 from compiler.lower.lowered import LoweredKernel
 from compiler.lower.peel_tails import peel_tails
@@ -38,16 +38,18 @@ def lower_func(func: LoopFunc) -> LoopFunc:
 
 
 def _check_sizes(func: LoopFunc, target: Target) -> None:
-    local = 0
     for stmt in walk_statements(func.body):
-        if not isinstance(stmt, Allocate):
-            continue
-        buffer = stmt.buffer
-        if buffer.scope == "local":
-            local += prod(buffer.shape) * buffer.dtype.itemsize
-        if buffer.scope == "register" and prod(buffer.shape) > MAX_REGISTER_ELEMENTS:
-            raise ScheduleError(
-                f"register buffer {buffer.name!r} of {prod(buffer.shape)} elements: {target.vector_registers} registers exist"
-            )
+        if isinstance(stmt, Allocate) and stmt.buffer.scope == "register" and prod(stmt.buffer.shape) > MAX_REGISTER_ELEMENTS:
+            elements = prod(stmt.buffer.shape)
+            raise ScheduleError(f"register buffer {stmt.buffer.name!r} of {elements} elements: {target.vector_registers} registers exist")
+    local = _local_bytes(func.body)
     if local > MAX_LOCAL_BYTES:
         raise ScheduleError(f"scratch of {local} bytes: at most {MAX_LOCAL_BYTES} are allowed")
+
+
+def _local_bytes(stmt: Stmt) -> int:
+    """Scratch alive at the same time; what stands in versions of a loop's body is counted once."""
+    inner = max((_local_bytes(sub) for sub in sub_statements(stmt)), default=0)
+    if isinstance(stmt, Allocate) and stmt.buffer.scope == "local":
+        return inner + prod(stmt.buffer.shape) * stmt.buffer.dtype.itemsize
+    return inner

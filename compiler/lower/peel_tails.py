@@ -111,6 +111,10 @@ def _threshold(condition: Expr, atom: Expr, inner: dict[str, Range]) -> int | No
 
 def _peel_body(loop: For, body: Stmt, ranges: dict[str, Range]) -> Stmt:
     """The body of a loop that is not cut itself, in versions where a guard inside speaks of an atom that this loop settles."""
+    if isinstance(body, Allocate) and body.buffer.scope != "register":
+        return Allocate(body.buffer, _peel_body(loop, body.body, ranges))
+    if isinstance(body, Seq):
+        return seq(*(_peel_body(loop, sub, ranges) for sub in body.stmts))
     found = _atom_to_cut(loop, body, ranges)
     if found is None:
         return _peel(body, ranges)

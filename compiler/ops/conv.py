@@ -190,9 +190,10 @@ def _blocked(name: str, padded: Tensor, weight: Tensor, shape: ConvShape) -> Ten
             ("n", "oc", "oh", "ow", "oci"),
         )
     in_blocks = -(-per_in // b)
-    ic, ici = reduce_axis(in_blocks, "ic"), reduce_axis(b, "ici")
+    lanes = min(b, per_in)
+    ic, ici = reduce_axis(in_blocks, "ic"), reduce_axis(lanes, "ici")
     packed = compute(
-        (blocks, in_blocks, *shape.kernel, b, c),
+        (blocks, in_blocks, *shape.kernel, lanes, c),
         lambda co, io, y, x, ii, ci: select(
             logical_and(_exists(co * c + ci, shape.out_channels), _exists(io * b + ii, per_in)),
             weight[co * c + ci, io * b + ii, y, x],

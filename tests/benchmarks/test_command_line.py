@@ -31,7 +31,7 @@ def test_every_benchmark_has_quick_and_json() -> None:
 
 
 def test_json_reports_are_one_object(capsys: pytest.CaptureFixture[str]) -> None:
-    conditions = read_conditions("benchmarks.models", [])
+    conditions = read_conditions("benchmarks.models")
     print_report(conditions, ["| table |"], [{"network": "resnet18"}], as_json=True)
     report = json.loads(capsys.readouterr().out)
     assert report["rows"] == [{"network": "resnet18"}]

@@ -1,8 +1,10 @@
 """Interleaving, tables and conditions."""
 
+from dataclasses import replace
+
 import pytest
 
-from benchmarks.ceiling import CeilingLoops
+from benchmarks.ceiling import Ceiling, CeilingLoops
 from benchmarks.conditions import read_conditions
 from benchmarks.interleave import Timing, interleave, visiting_order
 from benchmarks.tables import Cell, milliseconds, table
@@ -62,6 +64,6 @@ def test_ceilings_are_measured_and_printed() -> None:
     loops = CeilingLoops(Target.parse("host"))
     assert loops.gflops(1) > 0
     assert loops.gbytes(2, size_bytes=1 << 20) > 0
-    conditions = read_conditions("benchmarks.models", [], {"onnxruntime": "1.0"})
-    assert "onnxruntime 1.0" in conditions.lines()[-1]
-    assert conditions.to_json()["ceilings"] == []
+    conditions = replace(read_conditions("benchmarks.models"), ceilings=(Ceiling(2, 250.0, 40.0),))
+    assert conditions.lines()[-1] == "ceiling, 2 threads: 250.0 GFLOP/s, 40.0 GB/s read"
+    assert conditions.to_json()["ceilings"] == [{"threads": 2, "gflops": 250.0, "gbytes": 40.0}]

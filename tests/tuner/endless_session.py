@@ -22,6 +22,6 @@ def tell(event: Event) -> None:
 
 
 if __name__ == "__main__":
-    task = toy_task()
+    task = toy_task(tiles=(1, 8, 16))
     with Database(sys.argv[1]) as database:
         tune_tasks([task], ToyBuilder(), PonderousRunner([task]), database, TuneOptions(contenders=0), tell)

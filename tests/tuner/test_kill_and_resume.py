@@ -23,7 +23,7 @@ def test_killed_three_times(tmp_path: Path) -> None:
             assert session.stdout is not None
             told += (line.strip() for line in islice(session.stdout, trials))
             session.kill()
-    task = toy_task()
+    task = toy_task(tiles=(1, 8, 16))
     with Database(url) as database:
         committed = [record.key for record in database.records()]
         assert len(committed) == len(set(committed)) >= 5 + 23 + 40

@@ -59,7 +59,7 @@ class DeedBuilder:
 @pytest.mark.parametrize("strategy", ["xgb", "random"])
 def test_every_misdeed_is_recorded_and_the_good_kernel_wins(strategy: str) -> None:
     task = Task(workload=RELU, target=TARGET, space=ScheduleSpace(RELU, TARGET, 1, DeedTemplate()), name="relu")
-    options = RunnerOptions(timeout_secs=1.0, memory_bytes=1 << 30)
+    options = RunnerOptions(timeout_secs=2.0, memory_bytes=600 << 20)
     with Database("sqlite://") as database, LocalRunner(options) as runner:
         result = tune_tasks([task], DeedBuilder(), runner, database, TuneOptions(strategy=strategy, seed=1))
         measured = {str(record.decisions["deed"]): record.measurement for record in database.records()}

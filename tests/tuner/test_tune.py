@@ -115,7 +115,7 @@ def test_limits_follow_the_best(database: Database) -> None:
     tune([task], database, runner, trials=12, contenders=0)
     assert runner.limits[0] == RunLimits()
     best = task.space.template.secs(dict(task.space.default().decisions))
-    assert runner.limits[1] == RunLimits(abandon_above_secs=3 * best, verify_below_secs=best)
+    assert runner.limits[1] == RunLimits(abandon_above_secs=3 * best, refine_below_secs=1.15 * best, verify_below_secs=best)
 
 
 class InterruptedRunner(ToyRunner):
@@ -184,7 +184,7 @@ def test_a_search_replays_from_records_alone(database: Database) -> None:
     records = database.records()
     with Database("sqlite://") as scratch:
         runner = ReplayRunner(records, DEVICE)
-        result = tune_tasks([task], ReplayBuilder(), runner, scratch, TuneOptions(trials=30))
+        result = tune_tasks([task], ReplayBuilder(), runner, scratch, TuneOptions(trials=60))
         times = [record.measurement.best_secs for record in records if record.measurement.best_secs is not None]
         assert result.tasks[0].best_secs == min(times)
 

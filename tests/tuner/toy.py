@@ -41,7 +41,7 @@ class ToyTemplate:
         return int(decisions["m"]) * int(decisions["n"]) <= 256
 
     def default(self) -> Decisions:
-        return {"m": 1, "n": self.tiles[-1] if len(self.tiles) < 3 else 4, "order": "mn", "unroll": 1, "pack": False}
+        return {"m": self.tiles[0], "n": self.tiles[len(self.tiles) // 3], "order": "mn", "unroll": 1, "pack": False}
 
     def schedule(self, decisions: Decisions) -> Schedule:
         d = decisions

@@ -21,10 +21,10 @@ from tilewright.commands.options import (
     target_option,
     threads_option,
 )
-from tilewright.commands.tables import print_json, print_table
+from tilewright.commands.print_rows import print_json, print_rows
 from tilewright.resolve_target import resolve_target
 
-COLUMNS = ("kernel", "calls", "ms each", "ms in all", "GFLOP/s", "schedule from")
+COLUMNS = ("kernel", "calls", "ms_each", "ms_in_all", "gflops", "schedule_from")
 
 
 @click.command()
@@ -41,13 +41,13 @@ def explain(model_path: Path, url: str | None, target: str, threads: int | None,
     device = describe_host()
     with open_existing(url) as database:
         rows = [_row(workload, calls, database, resolved, device) for workload, calls in model.workloads(resolved).items()]
-    expected = sum(row["ms in all"] for row in rows if row["ms in all"] is not None)
-    missing = sum(row["ms in all"] is None for row in rows)
+    expected = sum(row["ms_in_all"] for row in rows if row["ms_in_all"] is not None)
+    missing = sum(row["ms_in_all"] is None for row in rows)
     if form == "json":
         print_json({"model": model.name, "target": str(resolved), "device": str(device), "expected_ms": expected, "kernels": rows})
         return
     title = f"{model.name}: {len(rows)} kernels for {resolved.cpu}, {resolved.cores} threads, on {device}"
-    print_table(title, rows, COLUMNS)
+    print_rows(title, rows, COLUMNS)
     click.echo(f"expected: {expected:.3f} ms in the kernels with records; {missing} of {len(rows)} kernels have none")
 
 
@@ -58,8 +58,8 @@ def _row(workload: Workload, calls: int, database: Database | None, target: Targ
         "kernel": str(workload),
         "key": workload.key,
         "calls": calls,
-        "ms each": None if secs is None else secs * 1e3,
-        "ms in all": None if secs is None else secs * 1e3 * calls,
-        "GFLOP/s": None if secs is None else workload_flops(workload) / secs / 1e9,
-        "schedule from": "default: no verified record for this target and device" if choice is None else choice.source,
+        "ms_each": None if secs is None else secs * 1e3,
+        "ms_in_all": None if secs is None else secs * 1e3 * calls,
+        "gflops": None if secs is None else workload_flops(workload) / secs / 1e9,
+        "schedule_from": "default: no verified record for this target and device" if choice is None else choice.source,
     }

@@ -1,6 +1,6 @@
 """Options that several commands share, and how their texts are read."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
@@ -14,52 +14,26 @@ Decorated = Callable[..., Any]
 Shapes = tuple[tuple[str, tuple[int, ...]], ...]
 
 
-class ShapeOption(click.ParamType):
-    """`name=1,3,224,224`."""
-
-    name = "NAME=SIZES"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, tuple[int, ...]]:
-        name, equals, sizes = str(value).rpartition("=")
-        try:
-            shape = tuple(int(size) for size in sizes.split(",")) if sizes else ()
-        except ValueError:
-            shape = (0,)
-        if not equals or not name or any(size < 1 for size in shape):
-            self.fail(f"{value!r} is not of the form name=1,3,224,224", param, ctx)
-        return name, shape
+def parse_shapes(_ctx: click.Context, _option: click.Parameter, texts: Sequence[str]) -> Shapes:
+    """Each `name=1,3,224,224`; a name may contain `=`."""
+    shapes = []
+    for text in texts:
+        name, equals, sizes = text.rpartition("=")
+        extents = parse_counts(sizes)
+        if not equals or not name or not extents:
+            raise click.BadParameter(f"{text!r} is not of the form name=1,3,224,224")
+        shapes.append((name, extents))
+    return tuple(shapes)
 
 
-class NamesOption(click.ParamType):
-    """`a,b,c`, each of them known, in the order given and without repeats."""
+def parse_counts(text: str) -> tuple[int, ...]:
+    """`1,2`; empty where that is not a list of positive numbers.
 
-    name = "NAMES"
-
-    def __init__(self, known: tuple[str, ...]) -> None:
-        self.known = known
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, ...]:
-        if isinstance(value, tuple):
-            return value
-        names = tuple(dict.fromkeys(name.strip() for name in str(value).split(",") if name.strip()))
-        for name in names:
-            if name not in self.known:
-                self.fail(f"unknown name {name!r}; known: {', '.join(self.known)}", param, ctx)
-        return names
-
-
-class CountsOption(click.ParamType):
-    """`1,2`: positive numbers."""
-
-    name = "NUMBERS"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, ...]:
-        if isinstance(value, tuple):
-            return value
-        counts = tuple(int(part) if part.strip().isdecimal() else 0 for part in str(value).split(","))
-        if min(counts) < 1:
-            self.fail(f"{value!r} is not a list of positive numbers such as 1,2", param, ctx)
-        return tuple(dict.fromkeys(counts))
+    >>> parse_counts("1,2"), parse_counts("1,x"), parse_counts("0")
+    ((1, 2), (), ())
+    """
+    parts = text.split(",")
+    return tuple(int(part) for part in parts) if all(part.strip().isdecimal() and int(part) > 0 for part in parts) else ()
 
 
 def model_argument(function: Decorated) -> Decorated:
@@ -68,7 +42,7 @@ def model_argument(function: Decorated) -> Decorated:
 
 def shape_option(function: Decorated) -> Decorated:
     text = "Shape of an input whose file leaves dimensions open; may be given several times."
-    return click.option("--shape", "shapes", type=ShapeOption(), multiple=True, help=text)(function)
+    return click.option("--shape", "shapes", metavar="NAME=SIZES", callback=parse_shapes, multiple=True, help=text)(function)
 
 
 def target_option(function: Decorated) -> Decorated:

@@ -8,7 +8,7 @@ import click
 from measure import MeasureStatus
 from records_db import Database, Record, SessionSummary
 from tilewright.commands.options import database_option, database_url, format_option
-from tilewright.commands.tables import print_json, print_table
+from tilewright.commands.print_rows import print_json, print_rows
 
 
 @click.group()
@@ -30,7 +30,7 @@ def list_records(url: str, limit: int, status: str | None, session: int | None, 
     if form == "json":
         print_json(rows)
     else:
-        print_table(f"newest {len(rows)} records", rows, ("id", "session", "workload", "status", "ms", "verified", "created", "error"))
+        print_rows(f"newest {len(rows)} records", rows, ("id", "session", "workload", "status", "ms", "verified", "created", "error"))
 
 
 @records.command()
@@ -43,7 +43,7 @@ def best(url: str, form: str) -> None:
     if form == "json":
         print_json(rows)
     else:
-        print_table(f"best of {len(rows)} workloads", rows, ("id", "workload", "threads", "device", "ms", "trials", "decisions"))
+        print_rows(f"best of {len(rows)} workloads", rows, ("id", "workload", "threads", "device", "ms", "trials", "decisions"))
 
 
 def _best_rows(database: Database) -> list[dict[str, Any]]:
@@ -88,7 +88,7 @@ def stats(url: str, form: str) -> None:
         text = ", ".join(f"{count} {status}" for status, count in value.items()) if isinstance(value, Mapping) else value
         click.echo(f"{name.replace('_', ' ')}: {text if text not in (None, '') else '-'}")
     columns = ("session", "started", "secs", "who", "tuner", "seed", "status", "records", "failed", "command")
-    print_table(f"{len(sessions)} sessions", sessions, columns)
+    print_rows(f"{len(sessions)} sessions", sessions, columns)
 
 
 def _existing(url: str) -> Database:

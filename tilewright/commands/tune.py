@@ -2,8 +2,9 @@
 
 import shlex
 import signal
+import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
@@ -77,7 +78,7 @@ class TuneCommand:
 @shape_option
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object per event.")
 @click.pass_context
-def tune(ctx: click.Context, as_json: bool, **options: object) -> None:
+def tune(ctx: click.Context, /, as_json: bool, **options: object) -> None:
     """Search the fastest kernels for MODEL on this machine and keep every trial in a database.
 
     What the database knows already is not measured again. Ctrl-C ends the search and loses nothing.
@@ -86,11 +87,8 @@ def tune(ctx: click.Context, as_json: bool, **options: object) -> None:
     if command.trials is not None and command.minutes is not None:
         raise click.UsageError("--trials and --minutes are two budgets: give one of them")
     result = None
-    with terminated_as_interrupted():
-        try:
-            result = _search(command, as_json)
-        except KeyboardInterrupt:
-            pass
+    with terminated_as_interrupted(), suppress(KeyboardInterrupt):
+        result = _search(command, as_json)
     if result is None or result.stop is StopReason.INTERRUPTED:
         _say(f"Go on with: {command.words_to_go_on(result.progress if result else None)}", as_json)
         ctx.exit(INTERRUPTED_EXIT_CODE)
@@ -103,7 +101,7 @@ def _search(command: TuneCommand, as_json: bool) -> TuneResult:
     target = resolve_target(command.target, command.threads)
     with Database(database_url(command.url)) as database:
         heading = SessionHeading(model=model.name, target=target, database=database.url, tuner=command.tuner)
-        with choose_view(heading, click.get_text_stream("stdout"), as_json=as_json) as view:
+        with choose_view(heading, sys.stdout, as_json=as_json) as view:
             return tune_model(
                 model,
                 target,

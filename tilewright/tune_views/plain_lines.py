@@ -5,8 +5,7 @@ from collections.abc import Sequence
 from types import TracebackType
 from typing import IO, Self
 
-from rich.console import Console
-
+from tilewright.tables import show_table
 from tilewright.tune_views.closing_table import closing_table
 from tilewright.tune_views.session_heading import SessionHeading
 from tilewright.tune_views.wording import (
@@ -20,13 +19,11 @@ from tilewright.tune_views.wording import (
 from tuner import Event, SessionStarted, TaskResult, TaskRetimed, TrialDone, TuneResult
 
 SECS_BETWEEN_LINES = 2.0
-TABLE_WIDTH = 140  # of the closing table; there is no terminal whose width would matter
 
 
 class PlainLines:
     def __init__(self, heading: SessionHeading | None, file: IO[str]) -> None:
         self._heading = heading
-        self._console = Console(file=file, width=TABLE_WIDTH, color_system=None, force_terminal=False, emoji=False, markup=False)
         self._file = file
         self._tasks: Sequence[TaskResult] = ()
         self._last_line_secs = float("-inf")
@@ -50,7 +47,7 @@ class PlainLines:
                 best = milliseconds(event.best_secs)
                 self._say(f"[Task {self._number(event.task)}]  fastest {event.candidates} timed against each other: {best} ms")
             case TuneResult():
-                self._console.print(closing_table(event))
+                show_table(closing_table(event), self._file)
 
     def _trial(self, event: TrialDone) -> None:
         now, progress = time.monotonic(), event.progress

@@ -6,15 +6,15 @@ from tuner import Progress, TaskResult
 
 
 def milliseconds(secs: float | None) -> str:
-    """Four digits: 1234, 34.12, 5.851, 0.7242, 0.0012; `-` where there is no time.
+    """Four digits, fewer below a microsecond; `-` where there is no time.
 
-    >>> [milliseconds(secs) for secs in (0.03412, 0.0007242, 0.0000012, None)]
-    ['34.12', '0.7242', '0.0012', '-']
+    >>> [milliseconds(secs) for secs in (1.2341, 0.03412, 0.0007242, 0.00000024, None)]
+    ['1234', '34.12', '0.7242', '0.00024', '-']
     """
     if secs is None:
         return "-"
     value = secs * 1e3
-    digits = 0 if value >= 1000 else 1 if value >= 100 else 2 if value >= 10 else 3 if value >= 1 else 4
+    digits = 0 if value >= 1000 else 1 if value >= 100 else 2 if value >= 10 else 3 if value >= 1 else 4 if value >= 1e-3 else 5
     return f"{value:.{digits}f}"
 
 

@@ -75,7 +75,8 @@ KNOWN_INPUTS: dict[str, tuple[int, ...]] = {
 
 def load_case(model: ModelProto, inputs: Sequence[Array]) -> tuple[Graph, dict[str, Array]]:
     """The graph of a test for these inputs, and those of them that are its inputs."""
-    given = dict(zip((declared.name for declared in model.graph.input), inputs, strict=True))
+    stored = {tensor.name for tensor in model.graph.initializer}
+    given = dict(zip((declared.name for declared in model.graph.input if declared.name not in stored), inputs, strict=True))
     known = _known_values(model.graph)
     constants = {name: array for name, array in given.items() if name in known}
     shapes = {name: array.shape for name, array in given.items() if name not in known}

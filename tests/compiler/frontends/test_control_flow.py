@@ -64,6 +64,16 @@ def test_branches_of_different_types_are_refused() -> None:
         load_onnx(model_of(graph_of([choose], [SCALAR_BOOL, declare("x", X)], ["y"]), 13))
 
 
+def test_unknown_condition_of_a_branch_that_does_not_fit_is_refused() -> None:
+    wrong = helper.make_graph([node("Reshape", ["x", "seven"], ["r"])], "wrong", [], [helper.make_tensor_value_info("r", FLOAT, None)])
+    choose = node("If", ["c"], ["y"], then_branch=branch("Exp"), else_branch=wrong)
+    model = model_of(graph_of([choose], [SCALAR_BOOL, declare("x", X)], ["y"], {"seven": int64(7)}), 13)
+    with pytest.raises(
+        UnsupportedOperator, match=r"condition \(input 'c'\) depends on .*not every branch can be compiled: .*cannot be reshaped"
+    ):
+        load_onnx(model)
+
+
 def loop_model(stored: dict[str, Array], body_condition: str = "c") -> object:
     """x doubles each round; the value before doubling is collected."""
     nodes = [

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from compiler.errors import ShapeError, UnsupportedOperator
+from compiler.errors import ModelError, ShapeError, UnsupportedOperator
 from compiler.frontends.onnx.converters.axes import normalize_axis
 from compiler.frontends.onnx.converters.indexing import concat, slice_axis
 from compiler.frontends.onnx.converters.registry import converts
@@ -27,7 +27,12 @@ def convert_if(node: OnnxNode, build: FoldingBuilder) -> tuple[Value, ...]:
         taken, other = ("then_branch", "else_branch") if condition.constant.any() else ("else_branch", "then_branch")
         node.ignore_attributes(other)
         return node.run_subgraph(taken, ())
-    then_values, else_values = node.run_subgraph("then_branch", ()), node.run_subgraph("else_branch", ())
+    try:
+        then_values, else_values = node.run_subgraph("then_branch", ()), node.run_subgraph("else_branch", ())
+    except ModelError as error:
+        raise UnsupportedOperator(
+            f"the condition (input {condition.name!r}) depends on the model's inputs, and not every branch can be compiled: {error}"
+        ) from None
     condition = reshape(build, condition, ())
     return tuple(_choose(build, condition, pair) for pair in zip(then_values, else_values, strict=True))
 

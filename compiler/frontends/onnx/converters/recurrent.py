@@ -90,6 +90,8 @@ def convert_rnn(node: OnnxNode, build: FoldingBuilder) -> tuple[Value, ...]:
 def _unroll(node: OnnxNode, build: FoldingBuilder, layer: Layer) -> tuple[Value, ...]:
     node.ignore_attributes("hidden_size", "activation_alpha", "activation_beta", "output_sequence")
     x, batch_first = node.input(0), bool(node.int_attribute("layout", 0))
+    if x.rank != 3 or node.input(1).rank != 3 or node.input(2).rank != 3:
+        raise ShapeError(f"data {x.type} and weights {node.input(1).type}, {node.input(2).type} must have 3 axes each")
     if batch_first:
         x = transpose(build, x, (1, 0, 2))
     steps, batch, features = x.shape
