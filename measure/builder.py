@@ -20,7 +20,7 @@ class BuilderOptions:
     """workers: builds at the same time. memory_bytes: of one worker, beyond its imports. module: what the workers run."""
 
     workers: int = 1
-    timeout_secs: float = 20.0
+    timeout_secs: float = 10.0
     memory_bytes: int | None = 4 << 30
     module: str = "measure.build_job"
 

@@ -23,6 +23,7 @@ from measure.frames import CHUNK_BYTES, Frame, FrameReader
 
 START_TIMEOUT_SECS = 120.0  # a cold import from a slow disk
 CLOSE_TIMEOUT_SECS = 2.0
+SERVER_PROGRAM = "from measure.child_server import main; main()"
 
 
 class OutcomeKind(StrEnum):
@@ -122,7 +123,7 @@ class ChildPool:
         settings = {"descriptor": theirs.fileno(), **asdict(self._settings)}
         self._log: IO[bytes] = memory_file()
         self._server = subprocess.Popen(
-            [sys.executable, "-P", "-m", "measure.child_server", json.dumps(settings)],
+            [sys.executable, "-P", "-c", SERVER_PROGRAM, json.dumps(settings)],
             pass_fds=(theirs.fileno(),),
             stdin=subprocess.DEVNULL,
             stdout=self._log,

@@ -2,7 +2,7 @@
 
     tuning process --frames--> server --fork, frames--> child, which runs the job module's `handle`
 
-Run as `python -P -m measure.child_server SETTINGS` by `measure/child_pool.py`; has one thread, so that forking is safe, and never runs
+Started by `measure/child_pool.py`; has one thread, so that forking is safe, and never runs
 a candidate's code itself. A child that dies or outlives its time costs one job, and the next child is a millisecond's fork away. The
 server ends, and its children with it, when the tuning process hangs up or dies.
 """
@@ -195,11 +195,7 @@ class ChildServer:
 
 
 def main() -> None:
-    """`SETTINGS` is a JSON object: the descriptor of the socket to the parent, and `ServerSettings`."""
+    """The one argument of the process is a JSON object: the descriptor of the socket to the parent, and the fields of `ServerSettings`."""
     arguments = json.loads(sys.argv[1])
     parent = socket.socket(fileno=arguments.pop("descriptor"))
     ChildServer(parent, ServerSettings(**arguments)).serve()
-
-
-if __name__ == "__main__":
-    main()

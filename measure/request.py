@@ -4,9 +4,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from compiler.codegen import Artifact
+from compiler.codegen import Artifact, Fact
+from compiler.lower import ParamRole
 from compiler.schedule import Schedule
 from compiler.target import Target
+from compiler.tensor_type import TensorType
 from compiler.workload import Workload
 from measure.device import Device
 from measure.measurement import Measurement
@@ -32,6 +34,13 @@ class Built:
     request: BuildRequest
     artifact: Artifact = field(repr=False)
     build_secs: float
+
+    @property
+    def facts(self) -> tuple[Fact, ...]:
+        """What the build tells of the code, for the record."""
+        workspace = [param.buffer for param in self.artifact.params if param.role is ParamRole.WORKSPACE]
+        workspace_bytes = sum(TensorType(buffer.shape, buffer.dtype).size_bytes for buffer in workspace)
+        return (*self.artifact.facts, ("workspace_bytes", workspace_bytes))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -102,9 +102,7 @@ def _measurement(built: Built, outcome: Outcome, reply: Mapping[str, Any]) -> Me
             status, error = MeasureStatus.RUN_TIMEOUT, f"the kernel was {outcome.text}"
         case OutcomeKind.DIED:
             status, error = MeasureStatus.CRASH, f"the kernel's process was lost: {outcome.text}"
-    return Measurement(
-        status=status, error=error, build_secs=built.build_secs, measure_secs=outcome.secs, facts=tuple(built.artifact.facts)
-    )
+    return Measurement(status=status, error=error, build_secs=built.build_secs, measure_secs=outcome.secs, facts=built.facts)
 
 
 def _from_reply(built: Built, measure_secs: float, reply: Mapping[str, Any]) -> Measurement:
@@ -117,5 +115,5 @@ def _from_reply(built: Built, measure_secs: float, reply: Mapping[str, Any]) -> 
         measure_secs=measure_secs,
         stopped_early=reply["stopped_early"],
         verification=None if verdict is None else Verification(**verdict),
-        facts=tuple(built.artifact.facts),
+        facts=built.facts,
     )

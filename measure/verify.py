@@ -26,6 +26,7 @@ def _relative_error(got: NDArray[Any], want: NDArray[Any]) -> float:
     """Infinite where no number tells the difference."""
     if got.shape != want.shape or got.dtype.kind != want.dtype.kind:
         return float("inf")
+    got, want = got.reshape(-1), want.reshape(-1)
     if want.dtype.kind != "f":
         return 0.0 if np.array_equal(got, want) else float("inf")
     finite = np.isfinite(want)
@@ -38,4 +39,6 @@ def _relative_error(got: NDArray[Any], want: NDArray[Any]) -> float:
     difference = np.subtract(got, want, dtype=np.float64)
     largest = float(np.abs(difference, out=difference).max())
     scale = float(np.abs(want).max())
-    return largest / scale if scale > 0.0 and np.isfinite(largest) else (largest if np.isfinite(largest) else float("inf"))
+    if not np.isfinite(largest):
+        return float("inf")
+    return largest / scale if scale > 0.0 else largest

@@ -6,6 +6,7 @@ from compiler.schedule import Schedule
 from compiler.target import Target
 from compiler.workload import Workload
 from schedule_space.elementwise import Elementwise
+from schedule_space.reduction_nest import ReductionNest
 from schedule_space.space import ScheduleSpace, Template
 from schedule_space.staged import Staged
 from schedule_space.structure import Structure, structure_of
@@ -36,9 +37,9 @@ def choose_template(structure: Structure, target: Target, threads: int) -> Templ
     if not structure.reductions and len(structure.output_names) == 1:
         return Elementwise(structure, target, threads)
     if len(structure.reductions) == 1 and len(structure.output_names) == 1:
-        tiled = TiledReduction(structure, structure.reductions[0], target, threads)
-        if len(tiled.axes) > 1 and tiled.axes[-1].extent > 1:
-            return tiled
+        nest = ReductionNest(structure, structure.reductions[0], target)
+        if len(nest.axes) > 1 and nest.axes[-1].extent > 1:
+            return TiledReduction(nest, threads)
     return Staged(structure, target, threads)
 
 

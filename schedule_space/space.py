@@ -17,7 +17,7 @@ from compiler.target import Target
 from compiler.workload import Workload
 from schedule_space.candidate import Candidate, Decisions, Parameter
 
-MAX_REJECTIONS = 200
+MAX_REJECTIONS = 50  # rounds of four draws per wanted candidate
 
 
 class Template(Protocol):
@@ -95,15 +95,17 @@ class ScheduleSpace:
 
     def sample(self, rng: np.random.Generator, count: int) -> list[Candidate]:
         """Up to `count` distinct valid candidates, uniform over the valid points; fewer where the space holds no more."""
+        names = [parameter.name for parameter in self.parameters]
         found: dict[Candidate, None] = {}
-        rejected = 0
-        while len(found) < count and rejected < MAX_REJECTIONS * count:
-            decisions = {p.name: p.choices[int(rng.integers(len(p.choices)))] for p in self.parameters}
-            candidate = Candidate(tuple(decisions.items()))
-            if candidate in found or not self.is_valid(decisions):
-                rejected += 1
-                continue
-            found[candidate] = None
+        for _ in range(MAX_REJECTIONS):
+            draws = rng.integers(0, [len(parameter.choices) for parameter in self.parameters], size=(4 * count, len(names)))
+            for row in draws.tolist():
+                choices = [parameter.choices[index] for parameter, index in zip(self.parameters, row, strict=True)]
+                decisions = tuple(zip(names, choices, strict=True))
+                if self.is_valid(dict(decisions)):
+                    found[Candidate(decisions)] = None
+                if len(found) >= count:
+                    return list(found)
         return list(found)
 
     def neighbours(self, candidate: Candidate) -> list[Candidate]:

@@ -45,5 +45,5 @@ def load(source: str | Path | bytes, shapes: Mapping[str, Sequence[int]] | None 
 
     Raises `ModelError` for a file that cannot be read, `UnsupportedOperator`, and `ShapeError` where a dimension is unknown.
     """
-    name = "model" if isinstance(source, bytes) else Path(source).stem
-    return Model(name, load_onnx(source, shapes))
+    graph = load_onnx(source, shapes)
+    return Model(graph.name if isinstance(source, bytes) else Path(source).stem, graph)

@@ -59,19 +59,15 @@ class BudgetScheduler:
     def __init__(self, tasks: list[TaskProgress]) -> None:
         self.tasks = tasks
 
-    def next_task(self, batch: int) -> int | None:
-        """The task whose next `batch` trials promise the most; None when all are exhausted.
+    def untried(self) -> list[int]:
+        """Tasks without a trial, those with the most arithmetic first: measure them once, so that the model's time is known early."""
+        positions = [position for position, task in enumerate(self.tasks) if not task.trials and not task.exhausted]
+        return sorted(positions, key=lambda position: -self.tasks[position].weight * self.tasks[position].operations)
 
-        A task without a time goes first, the one with the fewest trials before the others, so that the model's time is known early.
-        """
-        open_tasks = [position for position, task in enumerate(self.tasks) if not task.exhausted]
-        if not open_tasks:
-            return None
-        untimed = [position for position in open_tasks if self.tasks[position].best_secs is None]
-        fresh = [position for position in untimed if self.tasks[position].trials == 0]
-        if fresh:
-            return fresh[0]
-        return max(open_tasks, key=lambda position: (self._gain_secs(self.tasks[position], batch), -position))
+    def next_task(self, batch: int) -> int | None:
+        """The task whose next `batch` trials promise the most; None when all are exhausted."""
+        positions = [position for position, task in enumerate(self.tasks) if not task.exhausted]
+        return max(positions, key=lambda position: (self._gain_secs(self.tasks[position], batch), -position), default=None)
 
     def _gain_secs(self, task: TaskProgress, batch: int) -> float:
         """Seconds of one inference that the next batch may save."""

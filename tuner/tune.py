@@ -23,6 +23,8 @@ from tuner.tuning_task import TuningTask
 CLOSING_SHARE = 0.15  # of the minutes, at most, is kept for timing the fastest candidates against each other
 CLOSING_SECS_PER_CANDIDATE = 0.12  # build and timing, on one core, before anything is known of this machine
 
+NEGLIGIBLE_SHARE = 1e-3  # of the model's time: whose candidates are not timed again
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TuneOptions:
@@ -135,12 +137,9 @@ class _TuneLoop:
 
     def _propose(self) -> list[Trial] | None:
         """First the default of every task that has no measurement; then a batch of the most promising task. None: nothing is left."""
-        fresh = [position for position, task in enumerate(self._tasks) if not task.progress.trials]
-        if fresh:
-            left = self._trials_left()
-            chosen = fresh if left is None else fresh[:left]
-            return [Trial(position, candidate) for position in chosen for candidate in self._tasks[position].suggest(1)]
         count = self._options.batch if (left := self._trials_left()) is None else min(self._options.batch, left)
+        if untried := self._scheduler.untried()[:count]:
+            return [Trial(position, candidate) for position in untried for candidate in self._tasks[position].suggest(1)]
         while (position := self._scheduler.next_task(count)) is not None:
             candidates = self._tasks[position].suggest(count)
             if candidates:
@@ -200,8 +199,10 @@ class _TuneLoop:
         self._database.add_records(self._session, [record])
 
     def _compare_contenders(self) -> None:
-        """Times the fastest candidates of every task of this session against each other; the times are records, no trials."""
-        groups = {position: task.contenders(self._options.contenders) for position, task in enumerate(self._tasks) if task.trials}
+        """Times the fastest candidates of the tasks of this session against each other; the times are records, no trials."""
+        least_secs = NEGLIGIBLE_SHARE * sum(task.model_secs for task in self._tasks)
+        tried = [position for position, task in enumerate(self._tasks) if task.trials and task.model_secs >= least_secs]
+        groups = {position: self._tasks[position].contenders(self._options.contenders) for position in tried}
         trials = [Trial(position, candidate) for position, group in groups.items() if len(group) > 1 for candidate in group]
         built: dict[int, list[tuple[Trial, Built]]] = {}
         for trial, outcome in self._build(trials) if trials else ():

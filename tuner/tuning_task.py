@@ -90,6 +90,11 @@ class TuningTask:
         return min((measurement.best_secs for measurement in self._measured.values() if measurement.best_secs is not None), default=None)
 
     @property
+    def model_secs(self) -> float:
+        """Of one inference; 0 as long as nothing is known."""
+        return self.task.weight * (self.best_secs or 0.0)
+
+    @property
     def result(self) -> TaskResult:
         default = self._measured.get(self._default)
         return TaskResult(

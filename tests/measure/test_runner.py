@@ -30,7 +30,7 @@ def test_a_good_kernel_has_a_verified_time(runner: LocalRunner) -> None:
     assert not measurement.stopped_early
     assert measurement.build_secs == 0.25
     assert measurement.measure_secs > 0
-    assert dict(measurement.facts)["spills"] == 0
+    assert dict(measurement.facts) == {"spills": 0, "workspace_bytes": 0}
 
 
 @pytest.mark.parametrize(

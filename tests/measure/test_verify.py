@@ -50,6 +50,11 @@ def test_integers_and_truth_values_must_be_equal() -> None:
     assert not verdict(flags, ~flags).passed
 
 
+def test_a_single_number_has_no_axes() -> None:
+    assert verdict(np.float32(2.0).reshape(()), np.float32(2.0).reshape(())).passed
+    assert verdict(np.array(2.0), np.array(3.0)).max_error == pytest.approx(1 / 3)
+
+
 def test_zeros_and_nothing() -> None:
     zeros = np.zeros(3, np.float32)
     assert verdict(zeros, zeros).passed

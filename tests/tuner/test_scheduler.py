@@ -20,16 +20,11 @@ def share_out(tasks: list[TaskProgress], rounds: int, times: dict[int, list[floa
     return given
 
 
-def test_tasks_without_a_trial_come_first() -> None:
-    tasks = [TaskProgress(1, 1e6) for _ in range(3)]
+def test_untried_tasks_are_told_heaviest_first() -> None:
+    tasks = [TaskProgress(1, 1e6), TaskProgress(3, 1e6), TaskProgress(1, 2e6), TaskProgress(9, 1e9)]
     scheduler = BudgetScheduler(tasks)
-    order = []
-    for _ in range(3):
-        position = scheduler.next_task(BATCH)
-        assert position is not None
-        order.append(position)
-        tasks[position].add(1e-3)
-    assert order == [0, 1, 2]
+    tasks[3].add(None)
+    assert scheduler.untried() == [1, 2, 0]
 
 
 def test_trials_go_where_the_model_spends_its_time() -> None:

@@ -94,7 +94,7 @@ def test_tasks_share_the_budget_by_what_they_promise(database: Database) -> None
     trials = {state.name: state.trials for state in result.tasks}
     assert trials["light"] < trials["middle"] < trials["heavy"]
     first = [event.task for event in events if isinstance(event, TrialDone)][:3]
-    assert first == [0, 1, 2]
+    assert sorted(first) == [0, 1, 2]
     assert result.progress.model_secs == pytest.approx(sum(state.weight * (state.best_secs or 0) for state in result.tasks))
 
 

@@ -24,7 +24,7 @@ _NO_SCHEDULER = {"x86_64": "-enable-misched=false"}
 
 _SPILL = re.compile(r"\b(\d+)-byte (?:Folded )?(?:Spill|Reload)")
 _DEPTH = re.compile(r"\bDepth=(\d+)")
-_LABEL = re.compile(r"^\.?L?BB\d+_\d+:", re.MULTILINE)
+_LABEL = re.compile(r"^(?:\.?L?BB\d+_\d+|\W+%bb\.\d+):", re.MULTILINE)
 _SMALLEST_VECTOR_BYTES = 16
 
 

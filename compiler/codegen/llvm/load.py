@@ -23,7 +23,7 @@ class LoadedObjects:
                 self._trackers[symbol] = self._jit.lookup(_LIBRARY, symbol)
             return int(self._trackers[symbol][symbol])
         except RuntimeError as error:
-            raise CodegenError(f"function {symbol!r} cannot be loaded: {error}") from error
+            raise CodegenError(f"function {symbol!r} cannot be loaded, or a symbol that it needs: {error}") from error
 
 
 def load_objects(objects: Sequence[bytes], symbols: Mapping[str, int]) -> LoadedObjects:
@@ -35,7 +35,7 @@ def load_objects(objects: Sequence[bytes], symbols: Mapping[str, int]) -> Loaded
         library.import_symbol(name, address)
     for code in objects:
         library.add_object_img(code)
-    jit = llvm.create_lljit_compiler()
+    jit = llvm.create_lljit_compiler(suppress_errors=True)
     try:
         return LoadedObjects(jit, library.link(jit, _LIBRARY))
     except RuntimeError as error:

@@ -1,8 +1,9 @@
 """Compile a lowered function for this machine and run it on arrays that end at an unreadable page."""
 
 import ctypes
+import itertools
 import mmap
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -26,7 +27,7 @@ PROT_NONE = 0
 def parallel_for(_: int, body: int, params: int, count: int) -> None:
     """Uneven shares in reverse order, one of them empty."""
     cuts = [0, count // 3, count // 3, count]
-    for low, high in reversed(list(zip(cuts, cuts[1:], strict=False))):
+    for low, high in reversed(list(itertools.pairwise(cuts))):
         BODY(body)(params, low, high)
 
 
@@ -68,7 +69,7 @@ Run = Callable[..., Artifact]
 
 
 @pytest.fixture
-def run() -> Iterator[Run]:
+def run() -> Run:
     """`run(func, arrays)` executes `func` in place and returns its artifact."""
     memory = GuardedMemory()
 
@@ -81,7 +82,7 @@ def run() -> Iterator[Run]:
             array[...] = result
         return artifact
 
-    yield execute
+    return execute
 
 
 Check = Callable[..., Artifact]

@@ -153,7 +153,10 @@ def test_casts(check: Check) -> None:
                 continue  # negative floats have no uint8 value
             a, c = Buffer("a", (24,), np.dtype(source)), Buffer("c", (24,), np.dtype(result))
             loop = For("i", 24, Store(c, (Var("i"),), Cast(np.dtype(result), Load(a, (Var("i"),)))), LoopKind.VECTORIZED)
-            check(LoopFunc("f", (a, c), loop), [values.astype(np.int8).astype(source) if source[0] != "f" else values.astype(source), np.zeros(24, result)])
+            check(
+                LoopFunc("f", (a, c), loop),
+                [values.astype(np.int8).astype(source) if source[0] != "f" else values.astype(source), np.zeros(24, result)],
+            )
 
 
 def test_int32_loops_mix_with_int64_indices(check: Check) -> None:

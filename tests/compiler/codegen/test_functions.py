@@ -13,8 +13,44 @@ from compiler.tensor_type import BOOL, FLOAT32, INT32
 
 Run = Callable[..., Any]
 Array = np.ndarray[Any, Any]
-SPECIAL = [0.0, -0.0, 1.0, -1.0, 0.5, -0.5, 1.5, 2.5, -2.5, np.inf, -np.inf, np.nan, 1e-45, -1e-45, 1e-40, 1.1754944e-38, 3.4028235e38, -3.4e38]
-SPECIAL += [87.3, 88.0, 88.72283, 88.72284, 89.0, -87.0, -87.34, -88.0, -100.0, -103.9, -104.0, -105.0, 0.625, 0.6249999, 0.9999999, 1.0000001]
+SPECIAL = [
+    0.0,
+    -0.0,
+    1.0,
+    -1.0,
+    0.5,
+    -0.5,
+    1.5,
+    2.5,
+    -2.5,
+    np.inf,
+    -np.inf,
+    np.nan,
+    1e-45,
+    -1e-45,
+    1e-40,
+    1.1754944e-38,
+    3.4028235e38,
+    -3.4e38,
+]
+SPECIAL += [
+    87.3,
+    88.0,
+    88.72283,
+    88.72284,
+    89.0,
+    -87.0,
+    -87.34,
+    -88.0,
+    -100.0,
+    -103.9,
+    -104.0,
+    -105.0,
+    0.625,
+    0.6249999,
+    0.9999999,
+    1.0000001,
+]
 SPECIAL += [3.9, 4.0, 4.1, -4.0, 8388609.0, -8388609.5, 2147483648.0]
 
 
@@ -22,7 +58,9 @@ def samples(count: int, seed: int) -> Array:
     """Special values, every exponent, and the range where functions bend."""
     rng = np.random.default_rng(seed)
     bits = rng.integers(0, 1 << 32, count, dtype=np.uint64).astype(np.uint32).view(np.float32)
-    near = np.concatenate([rng.uniform(-1, 1, count), rng.uniform(-5, 5, count), rng.uniform(-105, 90, count), 1 + rng.normal(0, 1e-3, count)])
+    near = np.concatenate(
+        [rng.uniform(-1, 1, count), rng.uniform(-5, 5, count), rng.uniform(-105, 90, count), 1 + rng.normal(0, 1e-3, count)]
+    )
     return np.concatenate([np.array(SPECIAL, np.float32), bits, near.astype(np.float32)])
 
 
@@ -100,7 +138,9 @@ def test_float32(run: Run, name: str) -> None:
 @pytest.mark.parametrize("lanes", [1, 3, 8, 32])
 def test_lanes_agree(run: Run, name: str, lanes: int) -> None:
     x = samples(50, 29)
-    np.testing.assert_array_equal(apply(run, lambda value: call(name, value), x, lanes=lanes), apply(run, lambda value: call(name, value), x))
+    np.testing.assert_array_equal(
+        apply(run, lambda value: call(name, value), x, lanes=lanes), apply(run, lambda value: call(name, value), x)
+    )
 
 
 @pytest.mark.parametrize("name", sorted(BOUNDS))
@@ -121,7 +161,14 @@ def test_tests(run: Run, name: str, reference: Callable[[Array], Array]) -> None
 
 def test_integer_functions(run: Run) -> None:
     x = np.array([0, 1, -1, 7, -9, 2**31 - 1, -(2**31) + 1], np.int32)
-    for name, reference in {"abs": np.abs, "neg": np.negative, "sign": np.sign, "floor": np.array, "ceil": np.array, "round": np.array}.items():
+    for name, reference in {
+        "abs": np.abs,
+        "neg": np.negative,
+        "sign": np.sign,
+        "floor": np.array,
+        "ceil": np.array,
+        "round": np.array,
+    }.items():
         np.testing.assert_array_equal(apply(run, lambda value, name=name: call(name, value), x, lanes=4, result=np.int32), reference(x))
 
 

@@ -1,4 +1,4 @@
-"""Padding and borders: loads that are out of bounds where their condition is false never touch memory; the arrays end at unreadable pages."""
+"""Padding and borders: a load that is out of bounds where its condition is false never touches memory; arrays end at unreadable pages."""
 
 from collections.abc import Callable
 from typing import Any
@@ -40,7 +40,7 @@ def test_pad_value_other_than_zero(check: Check, kind: LoopKind) -> None:
 
 @pytest.mark.parametrize("lanes", ["w", "c"])
 def test_padded_convolution_window(check: Check, lanes: str) -> None:
-    """A scalar guard around vector loads (lanes over channels) and a mask (lanes over columns), unaligned rows, serial and unrolled taps."""
+    """A scalar guard around vector loads (lanes over channels) and a mask (lanes over columns), with unaligned rows."""
     height, width, channels = 5, 16, 16
     x, out = Buffer("x", (height, width, channels)), Buffer("out", (height, width, channels))
     h, w, c, kh, kw = (Var(name) for name in ("h", "w", "c", "kh", "kw"))
@@ -93,7 +93,9 @@ def test_masked_stores(check: Check, stride: int) -> None:
     func = LoopFunc("f", (a, c), For("n", 2, For("i", 16, body, LoopKind.VECTORIZED)))
     arrays = [floats(16), floats(10 * stride + 1)]
     if stride == 0:
-        func = LoopFunc("f", (a, c), For("n", 2, For("i", 16, IfThen(i < n * 5 + 6, Store(c, (Const(0),), Load(a, (i,)))), LoopKind.VECTORIZED)))
+        func = LoopFunc(
+            "f", (a, c), For("n", 2, For("i", 16, IfThen(i < n * 5 + 6, Store(c, (Const(0),), Load(a, (i,)))), LoopKind.VECTORIZED))
+        )
     check(func, arrays)
 
 

@@ -56,9 +56,9 @@ def test_no_stack_memory_and_few_instructions_in_the_inner_loop() -> None:
     func = matmul(4, 2, 16, 9, SERIAL)
     text = str(generate_module(LoweredKernel(func, ()), Target.parse("x86-64-v4"), "k").module)
     assert "alloca" not in text
-    inner = max(text.split("\nloop"), key=lambda block: block.count("llvm.fma.v16f32\"("))
+    inner = max(text.split("\nloop"), key=lambda block: block.count('llvm.fma.v16f32"('))
     inner = inner.split("\ndone")[0]
-    assert inner.count("llvm.fma.v16f32\"(") == 8
+    assert inner.count('llvm.fma.v16f32"(') == 8
     assert inner.count(" load ") == 4 + 2
     assert inner.count("store ") == 0
     assert inner.count(" phi ") == 8 + 1
@@ -78,7 +78,13 @@ def test_invariant_loads_and_addresses_stand_outside_the_loop() -> None:
 def test_a_load_is_not_moved_past_a_store_to_its_buffer(check: Check) -> None:
     a, out = Buffer("a", (16,)), Buffer("out", (4, 16))
     i, lane = Var("i"), Var("l")
-    body = Seq((Store(out, (i, lane), Load(a, (lane,))), Store(a, (lane,), Load(a, (lane,)) * 2.0), Store(out, (i, lane), Load(a, (lane,)) + Load(out, (i, lane)))))
+    body = Seq(
+        (
+            Store(out, (i, lane), Load(a, (lane,))),
+            Store(a, (lane,), Load(a, (lane,)) * 2.0),
+            Store(out, (i, lane), Load(a, (lane,)) + Load(out, (i, lane))),
+        )
+    )
     check(LoopFunc("f", (a, out), For("i", 4, For("l", 16, body, VECTORIZED))), [floats(16), floats(4, 16)])
 
 

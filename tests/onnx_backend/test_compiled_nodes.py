@@ -1,0 +1,24 @@
+"""ONNX's node tests, through ONNX's runner, on graphs compiled by default schedules to machine code."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from numpy.typing import NDArray
+
+from compiler.driver import NoSchedules, ObjectCache, compile_model
+from compiler.graph import Graph
+from compiler.target import Target
+from schedule_space import default_schedule
+from tests.compiler.frontends.onnx_backend import backend_tests
+
+Array = NDArray[Any]
+
+
+def run_compiled(graph: Graph, inputs: Mapping[str, Array]) -> Sequence[Array]:
+    executable = compile_model(
+        graph, Target.parse("host"), NoSchedules(), device=None, default_schedule=default_schedule, threads=1, cache=ObjectCache()
+    )
+    return executable.run(inputs)
+
+
+OnnxNodeTest = backend_tests(run_compiled, __name__)
