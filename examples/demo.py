@@ -1,7 +1,8 @@
 """The whole path on a real model: `make demo`, or `python -m examples.demo`.
 
 Takes the trained text-direction classifier of rapidocr-onnxruntime (a MobileNetV3), tunes it for this machine's CPU, compiles it from the
-database, lets it judge a line of text upright and turned over, and times it beside onnxruntime. A second run goes on where the first one stopped.
+database, lets it judge a line of text upright and turned over, and times it beside onnxruntime. A second run goes on where the first one
+stopped.
 """
 
 import sys
@@ -20,7 +21,7 @@ from tilewright.peers import load_peer
 
 FOLDER = Path("demo-output")
 MINUTES = 2.5  # of tuning, over all runs of the demo
-LEAST_MINUTES = 0.1  # less is not worth starting a session for
+LEAST_SHARE = 0.2  # of the minutes; a session ends a little early, and less than this is not worth another one
 THREADS = 2
 TEXT = "Tilewright 1234"
 TOLERANCE = 1e-4
@@ -57,12 +58,12 @@ def tune(model: tw.Model, database: tw.Database, threads: int, minutes: float) -
     """Spends what earlier runs have left of the minutes."""
     spent = sum((session.ended - session.started).total_seconds() / 60 for session in database.sessions() if session.ended is not None)
     left = minutes - spent
-    if database.sessions() and left < LEAST_MINUTES:
+    if left < LEAST_SHARE * minutes:
         trials = sum(database.status_counts().values())
         print(f"tuned already: {trials} trials in {spent:.1f} minutes; remove {database.url.removeprefix('sqlite:///')} to start afresh")
         return
     with tw.show_progress() as progress:
-        tw.tune(model, target="host", database=database, minutes=max(left, LEAST_MINUTES), threads=threads, on_event=progress)
+        tw.tune(model, target="host", database=database, minutes=left, threads=threads, on_event=progress)
 
 
 def print_schedules(executable: tw.Executable) -> None:

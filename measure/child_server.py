@@ -2,9 +2,9 @@
 
     tuning process --frames--> server --fork, frames--> child, which runs the job module's `handle`
 
-Started by `measure/child_pool.py`; has one thread, so that forking is safe, and never runs
-a candidate's code itself. A child that dies or outlives its time costs one job, and the next child is a millisecond's fork away. The
-server ends, and its children with it, when the tuning process hangs up or dies.
+Started by `measure/child_pool.py`; has one thread, so that forking is safe, and never runs a candidate's code itself. A child that dies or
+outlives its time costs one job, and the next child is a millisecond's fork away. The server ends, and its children with it, when the tuning
+process hangs up or dies.
 """
 
 import gc

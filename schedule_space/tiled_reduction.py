@@ -110,8 +110,8 @@ class TiledReduction:
         depth = max(1, len(self.nest.outer) - 1)
         if self.nest.sources:
             rows = numbers.counts[read_plan(self.nest, decisions).order[depth - 1]]
-            chunk = max((n for n in chunk_choices(rows) if n <= 8 and rows // n >= self.threads), default=1)
-            yield {"parallel": depth, "chunk": chunk, "place": "parallel"}
+            for chunk in chunk_choices(min(rows, 8)):
+                yield {"parallel": depth, "chunk": chunk, "place": "parallel"}
         yield {"parallel": depth, "chunk": 1, **at_root}
 
     def _default_unroll(self) -> int:
@@ -134,30 +134,43 @@ class TiledReduction:
         return [*columns, *(position for position in nest.outer if position not in columns)]
 
     def _parallel_iterations(self, plan: TilePlan, numbers: TileNumbers) -> int:
+        """Iterations of the shared loop."""
         nest = self.nest
         free = prod(
             extent for position, extent in enumerate(nest.extents[:-1]) if position not in nest.outer and position not in nest.tiled
         )
-        return max(1, prod(numbers.counts[position] for position in plan.order[: plan.parallel]) * free // plan.chunk)
+        counts = [numbers.counts[position] for position in plan.order[: plan.parallel]]
+        if counts:
+            counts[-1] = -(-counts[-1] // plan.chunk)
+        return prod(counts) * free
+
+    def _imbalance(self, plan: TilePlan, numbers: TileNumbers, iterations: int) -> float:
+        """The largest share of a thread over the mean share; shares are contiguous and as even as whole iterations allow."""
+        if plan.chunked is None:
+            return float(self.threads)
+        rows = numbers.counts[plan.chunked]
+        work = iterations / -(-rows // plan.chunk) * rows
+        return -(-iterations // self.threads) * plan.chunk * self.threads / work
 
     def _cost(self, plan: TilePlan) -> float:
         """Relative cycles: multiply-adds with the waste of partial tiles, slowed by short dependency chains and by loads."""
         numbers = self.numbers(plan)
         per_step = max(numbers.accumulators, 8.0) + 0.25 * numbers.loads
         overhead = 12.0 / (plan.unroll * numbers.accumulators) + 8.0 / prod(axis.extent for axis in self.nest.reduction)
-        iterations = self._parallel_iterations(plan, numbers)
-        balance = -(-iterations // self.threads) * self.threads / iterations
-        at_root = 1.05 if plan.place == "root" else 1.0
-        return numbers.waste * balance * at_root * (per_step / numbers.accumulators + overhead)
+        balance = self._imbalance(plan, numbers, self._parallel_iterations(plan, numbers))
+        source = 1.05 if plan.place == "root" else 1.0 + 0.02 / plan.chunk
+        return numbers.waste * balance * source * (per_step / numbers.accumulators + overhead)
 
     def describe(self, decisions: Decisions) -> dict[str, float]:
         plan = read_plan(self.nest, decisions)
         numbers = self.numbers(plan)
+        iterations = self._parallel_iterations(plan, numbers)
         return {
             "accumulators": numbers.accumulators,
             "registers": numbers.registers,
             "cost": self._cost(plan),
-            "parallel_iterations": self._parallel_iterations(plan, numbers),
+            "parallel_iterations": iterations,
+            "imbalance": self._imbalance(plan, numbers, iterations),
             "scratch_bytes": plan.scratch_bytes(),
             "loads": numbers.loads,
         }

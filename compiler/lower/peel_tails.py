@@ -1,7 +1,8 @@
 """Cut loops where a guard inside them stops being always true, so that the main part needs no guard.
 
 Guards are the conditions of `IfThen`, and those of a copy with a border (`a[i] = select(inside, b[i - 1], 0)`). A guard on a fused loop
-speaks of a quotient or a remainder of its variable; such an atom is cut like a loop, by two versions of the body.
+speaks of a quotient or a remainder of its variable; such an atom is cut like a loop, by two versions of the body. So is the variable of a
+parallel loop, whose iterations are to be shared in one go.
 """
 
 from collections.abc import Iterator
@@ -43,7 +44,7 @@ def peel_tails(func: LoopFunc) -> LoopFunc:
 def _peel(stmt: Stmt, ranges: dict[str, Range]) -> Stmt:
     match stmt:
         case For(name, extent, body, kind, reduce, start):
-            cut = None if kind is LoopKind.VECTORIZED else _cut(stmt)
+            cut = None if kind in (LoopKind.VECTORIZED, LoopKind.PARALLEL) else _cut(stmt)
             if cut is None:
                 inner = {**ranges, name: (start, start + extent - 1)}
                 return For(name, extent, _peel_body(stmt, body, inner), kind, reduce, start)
@@ -139,8 +140,9 @@ def _atom_to_cut(loop: For, body: Stmt, ranges: dict[str, Range]) -> tuple[Expr,
             continue
         for atom, _ in linear(guard.a).plus(linear(guard.b), -1).terms:
             names = {node.name for node in walk(atom) if isinstance(node, Var)}
-            limits = None if isinstance(atom, Var) else bounds(atom, ranges)
-            if limits is None or loop.name not in names or names & set(inner):
+            limits = bounds(atom, ranges)
+            settled = loop.name in names and not names & set(inner)
+            if limits is None or not settled or (isinstance(atom, Var) and loop.kind is not LoopKind.PARALLEL):
                 continue
             point = _threshold(guard, atom, inner)
             if point is not None and limits[0] < point <= limits[1]:

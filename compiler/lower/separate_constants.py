@@ -1,6 +1,6 @@
 """Split a function in two: what depends on constant arguments only runs once, when the model is compiled."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 from compiler.loop_ir import Allocate, LoopFunc, Seq, Stmt, Store, expressions, seq, walk_statements
 from compiler.lower.lowered import LoweredKernel, Param, ParamRole
@@ -19,17 +19,11 @@ def separate_constants(func: LoopFunc, arguments: int, constants: Collection[str
         buffers[body.buffer.name] = body.buffer
         body = body.body
     stages = body.stmts if isinstance(body, Seq) else (body,)
-    known = set(constants)
+    fixed = _constant_buffers(stages, set(buffers), set(constants))
     packing: list[Stmt] = []
     running: list[Stmt] = []
-    output_names = {buffer.name for buffer in outputs}
     for stage in stages:
-        targets = _stored(stage)
-        if known and _loaded(stage) <= known | targets and not targets & output_names and targets <= set(buffers):
-            packing.append(stage)
-            known |= targets
-        else:
-            running.append(stage)
+        (packing if _stored(stage) <= fixed else running).append(stage)
     made = {name for stage in packing for name in _stored(stage)}
     read = {name for stage in running for name in _loaded(stage)}
     packed = [buffers[name] for name in buffers if name in made & read]
@@ -53,6 +47,21 @@ def separate_constants(func: LoopFunc, arguments: int, constants: Collection[str
     )
     pack = LoopFunc(f"{func.name}_pack", tuple(param.buffer for param in pack_params), seq(*packing))
     return LoweredKernel(main, params, pack, pack_params)
+
+
+def _constant_buffers(stages: Sequence[Stmt], made: set[str], constants: set[str]) -> set[str]:
+    """Of the buffers `made`: those of which every stage that writes them reads nothing but constants and such buffers.
+
+    The zeros that a reduction starts from are not constant: another stage adds what changes.
+    """
+    flows = [(_loaded(stage), _stored(stage)) for stage in stages]
+    fixed: set[str] = made if constants else set()
+    while True:
+        changing = [written for read, written in flows if not read <= fixed | constants or not written <= fixed]
+        kept = fixed.difference(*changing)
+        if kept == fixed:
+            return fixed
+        fixed = kept
 
 
 def _local(stmt: Stmt) -> set[str]:

@@ -27,7 +27,7 @@ def planted(name: str) -> BuildRequest:
 def builder() -> Iterator[Builder]:
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(str(PLANTED))
-        with Builder(BuilderOptions(workers=2, timeout_secs=5.0, memory_bytes=8 << 30, module="planted_builds")) as builder:
+        with Builder(BuilderOptions(workers=2, timeout_secs=60.0, memory_bytes=8 << 30, module="planted_builds")) as builder:
             yield builder
 
 
@@ -65,13 +65,13 @@ def test_failures_are_statuses(builder: Builder, name: str, status: MeasureStatu
 def test_a_hanging_build_is_killed_while_others_go_on() -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(str(PLANTED))
-        with Builder(BuilderOptions(workers=2, timeout_secs=2.0, module="planted_builds")) as impatient:
-            order = [position for position, _ in impatient.stream([planted("hang"), GOOD, GOOD])]
-            assert order[-1] == 0
-            (hung,) = impatient.build([planted("hang")])
+        with Builder(BuilderOptions(workers=2, timeout_secs=4.0, module="planted_builds")) as impatient:
+            ended = list(impatient.stream([planted("hang"), GOOD, GOOD]))
+    assert [position for position, _ in ended][-1] == 0
+    hung = ended[-1][1]
     assert isinstance(hung, Measurement)
     assert hung.status is MeasureStatus.BUILD_TIMEOUT
-    assert hung.error.startswith("the build was killed after 2.")
+    assert hung.error.startswith("the build was killed after")
 
 
 def test_leaving_a_stream_early_cancels_the_rest(builder: Builder) -> None:

@@ -61,17 +61,18 @@ def test_a_hang_is_killed_after_its_time(make_pool: MakePool) -> None:
     pool = make_pool()
     outcome = run(pool, "spin", timeout_secs=0.3)
     assert outcome.kind is OutcomeKind.TIMEOUT
-    assert outcome.text.startswith("killed after 0.")
+    assert outcome.text.startswith("killed after")
     assert run(pool, "echo", say="on").kind is OutcomeKind.DONE
 
 
 def test_jobs_run_side_by_side_and_end_in_any_order(make_pool: MakePool) -> None:
     pool = make_pool(workers=2)
-    slow = pool.submit({"do": "spin"}, timeout_secs=1.0)
+    slow = pool.submit({"do": "spin"}, timeout_secs=600)
     quick = [pool.submit({"do": "echo", "say": number}, timeout_secs=20) for number in range(5)]
     assert [pool.wait(job).reply["said"] for job in quick] == list(range(5))
     assert pool.poll(slow) is None
-    assert pool.wait_any({slow})[1].kind is OutcomeKind.TIMEOUT
+    last = pool.submit({"do": "echo", "say": "last"}, timeout_secs=20)
+    assert pool.wait_any({slow, last})[0] == last
 
 
 def test_a_child_serves_as_many_jobs_as_it_may(make_pool: MakePool) -> None:

@@ -1,10 +1,13 @@
 """The table at the end of a session: what each task came to, the most important one first, and the whole model."""
 
+from collections.abc import Sequence
+
 from rich.table import Table
 
 from tilewright.tune_views.wording import duration, failures, milliseconds, model_secs, speedup, untuned_secs
 from tuner import StopReason, TaskResult, TuneResult
 
+MOST_ROWS = 24
 STOPPED = {
     StopReason.TRIALS: "the trials are spent",
     StopReason.MINUTES: "the time is up",
@@ -19,25 +22,25 @@ def model_share(task: TaskResult) -> float:
 
 
 def closing_table(result: TuneResult) -> Table:
-    """Rows by their share of the model's time."""
+    """Rows by their share of the model's time, those past MOST_ROWS as one."""
     progress = result.progress
     title = f"session {result.session}: {STOPPED[result.stop]} after {progress.trials} trials in {duration(progress.elapsed_secs)}"
     table = Table(
         title=title, title_justify="left", caption=f"failed trials: {failures(progress)}", caption_justify="left", show_footer=True
     )
     tasks = sorted(result.tasks, key=model_share, reverse=True)
-    untuned, best = untuned_secs(tasks), model_secs(tasks)
     table.add_column("task", "whole model", overflow="fold", ratio=1)
-    for heading, footer in (
-        ("calls", f"{sum(task.weight for task in tasks):g}"),
-        ("trials", str(sum(task.trials for task in tasks))),
-        ("failed", str(sum(task.failed for task in tasks))),
-        ("best ms", milliseconds(best)),
-        ("untuned ms", milliseconds(untuned)),
-        ("speed-up", speedup(untuned, best)),
-    ):
-        table.add_column(heading, footer, justify="right", no_wrap=True)
-    for task in tasks:
-        times = (milliseconds(task.best_secs), milliseconds(task.default_secs), speedup(task.default_secs, task.best_secs))
-        table.add_row(task.name, f"{task.weight:g}", str(task.trials), str(task.failed), *times)
+    totals = _cells(tasks, model_secs(tasks), untuned_secs(tasks))
+    for heading, total in zip(("calls", "trials", "failed", "best ms", "untuned ms", "speed-up"), totals, strict=True):
+        table.add_column(heading, total, justify="right", no_wrap=True)
+    for task in tasks[:MOST_ROWS]:
+        table.add_row(task.name, *_cells([task], task.best_secs, task.default_secs))
+    rest = tasks[MOST_ROWS:]
+    if rest:
+        table.add_row(f"{len(rest)} smaller tasks together", *_cells(rest, model_secs(rest), untuned_secs(rest)))
     return table
+
+
+def _cells(tasks: Sequence[TaskResult], best_secs: float | None, untuned_secs: float | None) -> tuple[str, ...]:
+    counts = (f"{sum(task.weight for task in tasks):g}", str(sum(task.trials for task in tasks)), str(sum(task.failed for task in tasks)))
+    return (*counts, milliseconds(best_secs), milliseconds(untuned_secs), speedup(untuned_secs, best_secs))

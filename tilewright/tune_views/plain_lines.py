@@ -44,17 +44,14 @@ class PlainLines:
             case TrialDone():
                 self._trial(event)
             case TaskRetimed():
-                best = milliseconds(event.best_secs)
-                self._say(f"[Task {self._number(event.task)}]  fastest {event.candidates} timed against each other: {best} ms")
+                self._retimed(event)
             case TuneResult():
                 show_table(closing_table(event), self._file)
 
     def _trial(self, event: TrialDone) -> None:
-        now, progress = time.monotonic(), event.progress
-        last = progress.trials == progress.trials_budget
-        if now - self._last_line_secs < SECS_BETWEEN_LINES and not last:
+        progress = event.progress
+        if not self._is_due() and progress.trials != progress.trials_budget:
             return
-        self._last_line_secs = now
         current = event.measurement.best_secs
         shown = milliseconds(current) if current is not None else str(event.measurement.status)
         parts = [
@@ -63,10 +60,24 @@ class PlainLines:
             f"Progress: ({trials_of_budget(progress)})",
             f"{progress.elapsed_secs:.1f} s, {duration(progress.secs_left)} left",
             trials_per_second(progress),
+            event.state.name.partition(" ")[0],
         ]
         if progress.failures:
             parts.append(f"failed: {failures(progress)}")
         self._say(" | ".join(parts))
+
+    def _retimed(self, event: TaskRetimed) -> None:
+        if self._is_due():
+            best = milliseconds(event.best_secs)
+            self._say(f"[Task {self._number(event.task)}]  the fastest {event.candidates} timed against each other: {best} ms")
+
+    def _is_due(self) -> bool:
+        """Whether the last line is long enough ago; if so, the next one counts from now."""
+        now = time.monotonic()
+        if now - self._last_line_secs < SECS_BETWEEN_LINES:
+            return False
+        self._last_line_secs = now
+        return True
 
     def _number(self, task: int) -> str:
         count = str(len(self._tasks))

@@ -22,6 +22,9 @@ from compiler.target import Target
 # spills in the inner loop with it and none without. In-order cores need it. LLVM has one switch for the whole process, set before each use.
 _NO_SCHEDULER = {"x86_64": "-enable-misched=false"}
 
+# Loop strength reduction took 75 of 100 ms on some convolutions; the emitter makes moving pointers itself, and times are the same.
+_NO_STRENGTH_REDUCTION = "-disable-lsr=true"
+
 _SPILL = re.compile(r"\b(\d+)-byte (?:Folded )?(?:Spill|Reload)")
 _DEPTH = re.compile(r"\bDepth=(\d+)")
 _LABEL = re.compile(r"^(?:\.?L?BB\d+_\d+|\W+%bb\.\d+):", re.MULTILINE)
@@ -113,6 +116,7 @@ def _cached_machine(target: Target) -> llvm.TargetMachine:
 def _machine(target: Target) -> llvm.TargetMachine:
     machine = _cached_machine(target)
     llvm.set_option("tilewright", _NO_SCHEDULER.get(target.arch, "-enable-misched=true"))
+    llvm.set_option("tilewright", _NO_STRENGTH_REDUCTION)
     return machine
 
 

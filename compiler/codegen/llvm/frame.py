@@ -10,8 +10,8 @@ from llvmlite import ir
 
 from compiler.codegen.llvm.affine import Affine, Atom, Terms
 from compiler.codegen.llvm.kernel_module import KernelModule
-from compiler.codegen.llvm.llvm_types import I64, constant, lane_numbers
-from compiler.codegen.llvm.scope import Scope
+from compiler.codegen.llvm.llvm_types import I64, Literal, constant, lane_numbers
+from compiler.codegen.llvm.scope import Loop, Scope
 from compiler.errors import CodegenError
 from compiler.te import Buffer
 
@@ -75,9 +75,9 @@ class Frame:
         self.scope.ret_void()
         self.entry.branch(self.function.blocks[1])
 
-    def push_scope(self, block: ir.Block, *, is_loop: bool, stored: frozenset[str] = frozenset()) -> Scope:
+    def push_scope(self, block: ir.Block, loop: Loop | None = None) -> Scope:
         self.check_size()
-        self.scope = Scope(block, len(self.scopes), self._numbers, is_loop, stored)
+        self.scope = Scope(block, len(self.scopes), self._numbers, loop)
         self.scopes.append(self.scope)
         return self.scope
 
@@ -123,18 +123,32 @@ class Frame:
         return home.once(("sum", terms), emit)
 
     def pointer(self, storage: Storage, terms: Terms) -> ir.Value:
-        """Address of the element number sum(terms) of `storage`; one step per scope, so that inner loops add what is theirs only."""
+        """Address of the element number sum(terms) of `storage`: one step per scope, a loop's variable as a pointer that moves on."""
         if not terms:
             return storage.pointer
         depth = terms[-1][0].depth
         inner = next(position for position, (atom, _) in enumerate(terms) if atom.depth == depth)
-        home = self.scopes[depth]
+        home, size = self.scopes[depth], storage.buffer.dtype.itemsize
+        loop = home.loop
+        index = loop.index if loop else None
 
         def emit() -> ir.Value:
-            outer = self.pointer(storage, terms[:inner])
-            return home.advance(outer, self._sum(terms[inner:]), storage.buffer.dtype.itemsize)
+            base = self.pointer(storage, terms[:inner])
+            stride = sum(coefficient for atom, coefficient in terms[inner:] if atom.value is index)
+            others = tuple((atom, coefficient) for atom, coefficient in terms[inner:] if atom.value is not index)
+            if loop and stride:
+                key = ("moving", id(storage.pointer), terms[:inner], stride)
+                base = home.once(key, lambda: home.moving_pointer(loop, self._first(loop, depth, base, stride * size), stride * size))
+            return home.advance(base, self._sum(others), size) if others else base
 
-        return home.once((storage.buffer.name, id(storage.pointer), terms), emit)
+        return home.once(("pointer", id(storage.pointer), terms), emit)
+
+    def _first(self, loop: Loop, depth: int, base: ir.Value, stride_bytes: int) -> ir.Value:
+        """`base` moved on by `loop.start` strides, in the scope around the loop."""
+        outer = self.scopes[depth - 1]
+        if isinstance(loop.start, Literal):
+            return outer.offset(base, int(loop.start.get_reference()) * stride_bytes)
+        return outer.advance(base, outer.arithmetic("mul nsw", loop.start, constant(I64, stride_bytes)), 1)
 
     def lane_values(self, value: Affine) -> ir.Value:
         """`value` as a vector of int64 over the lanes of the vector loop."""

@@ -163,7 +163,10 @@ class MemoryEmitter:
         scopes = self._frame.scopes
         depth = len(scopes) - 1
         outermost = terms[-1][0].depth if terms else 0
-        while depth > outermost and scopes[depth].is_loop and storage.buffer.name not in scopes[depth].stored:
+        while depth > outermost:
+            loop = scopes[depth].loop
+            if loop is None or storage.buffer.name in loop.stored:
+                break
             depth -= 1
         return scopes[depth]
 

@@ -8,6 +8,7 @@ thousands. Blocks, phis and branches are llvmlite's.
 """
 
 from collections.abc import Callable, Hashable, Iterator
+from dataclasses import dataclass, field
 from typing import Any
 
 from llvmlite import ir
@@ -34,16 +35,29 @@ class Instruction(ir.Value):  # type: ignore[misc]
         return self._text
 
 
-class Scope(ir.IRBuilder):  # type: ignore[misc]
-    """stored: the buffers that are written while a loop's body runs; is_loop: the body is known to run at least once."""
+@dataclass(slots=True)
+class Loop:
+    """A loop whose body is a scope; it runs at least once.
 
-    def __init__(
-        self, block: ir.Block, depth: int, numbers: Iterator[int], is_loop: bool = False, stored: frozenset[str] = frozenset()
-    ) -> None:
+    before: the block that enters it; index: the phi that counts from `start`; stored: the buffers that are written while it runs;
+    pointers: phis that move on by so many bytes from one iteration to the next.
+    """
+
+    before: ir.Block
+    start: ir.Value
+    stored: frozenset[str]
+    index: ir.Value = None
+    pointers: list[tuple[ir.Value, int]] = field(default_factory=list)
+
+
+class Scope(ir.IRBuilder):  # type: ignore[misc]
+    """loop: the loop whose body this is, None for a function's body or a guarded block."""
+
+    def __init__(self, block: ir.Block, depth: int, numbers: Iterator[int], loop: Loop | None = None) -> None:
         super().__init__(block)
         self.depth = depth
-        self.is_loop = is_loop
-        self.stored = stored
+        self.head = block
+        self.loop = loop
         self.closed = False
         self.hoisted_loads = 0
         self.values: dict[Hashable, ir.Value] = {}
@@ -76,6 +90,16 @@ class Scope(ir.IRBuilder):  # type: ignore[misc]
     def advance(self, pointer: ir.Value, index: ir.Value, element_bytes: int) -> ir.Value:
         kind = f"i{8 * element_bytes}"
         return self.instruction(POINTER, f"getelementptr {kind}, ptr {pointer.get_reference()}, i64 {index.get_reference()}")
+
+    def moving_pointer(self, loop: Loop, start: ir.Value, step_bytes: int) -> ir.Value:
+        """A phi at the head of this scope's loop: `start`, and `step_bytes` further in each iteration."""
+        phi = ir.PhiInstr(self.head, POINTER, "")
+        phi.add_incoming(start, loop.before)
+        self.head.instructions.insert(0, phi)
+        if self.block is self.head:
+            self.position_at_end(self.head)
+        loop.pointers.append((phi, step_bytes))
+        return phi
 
     def load_value(self, kind: ir.Type, pointer: ir.Value, align: int) -> ir.Value:
         return self.instruction(kind, f"load {kind}, ptr {pointer.get_reference()}, align {align}")

@@ -23,6 +23,7 @@ from compiler.codegen.llvm.expression_emitter import ExpressionEmitter
 from compiler.codegen.llvm.frame import Frame, Storage, Vector
 from compiler.codegen.llvm.llvm_types import I64, constant, lanes_of, memory_type, poison, value_type, vector_of
 from compiler.codegen.llvm.register_buffers import Loops, find_pieces, is_unrolled, stored_offsets
+from compiler.codegen.llvm.scope import Loop
 from compiler.errors import CodegenError
 from compiler.loop_ir import Allocate, For, IfThen, LoopKind, Seq, Stmt, Store, walk_statements
 from compiler.te import Binary, Buffer, Expr
@@ -101,9 +102,9 @@ class StatementEmitter:
         carried = self._carried(loop)
         head = frame.function.append_basic_block("loop")
         before = outer.block
-        stored = self._stored_buffers(loop.body)
-        inner = frame.push_scope(head, is_loop=True, stored=stored)
-        index = inner.phi(I64)
+        state = Loop(before, start, self._stored_buffers(loop.body))
+        inner = frame.push_scope(head, state)
+        index = state.index = inner.phi(I64)
         index.add_incoming(start, before)
         phis = [(key, self._carry(key, inner.phi, before)) for key in carried]
         atom = frame.atom(index, inner.depth, loop.start, loop.start + loop.extent - 1)
@@ -115,6 +116,8 @@ class StatementEmitter:
         index.add_incoming(following, inner.block)
         for key, phi in phis:
             phi.add_incoming(frame.registers[key], inner.block)
+        for pointer, step_bytes in state.pointers:
+            pointer.add_incoming(inner.offset(pointer, step_bytes), inner.block)
         done = frame.function.append_basic_block("done")
         inner.cbranch(again, head, done)
         frame.pop_scope()
@@ -178,7 +181,7 @@ class StatementEmitter:
         frame, outer = self._frame, self._frame.scope
         then = frame.function.append_basic_block("then")
         before, registers = outer.block, dict(frame.registers)
-        inner = frame.push_scope(then, is_loop=False)
+        inner = frame.push_scope(then)
         emit()
         join = frame.function.append_basic_block("join")
         inner.branch(join)
