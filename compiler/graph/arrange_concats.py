@@ -2,7 +2,7 @@
 
 concat(concat(a, b), c) -> concat(a, b, c) where nothing else reads the inner one. concat(a, b), concat(a, b, c) -> ab = concat(a, b),
 concat(ab, c), as dense blocks have it. f(concat(a, b)) -> concat(f(a), f(b)) for an element-wise f of one variable whose parts nothing else
-reads, so that f joins the kernels of the parts.
+reads, so that f joins the kernels of the parts. Parts without elements are left out.
 """
 
 from collections.abc import Sequence
@@ -21,6 +21,7 @@ def flatten_concats(graph: Graph) -> Graph:
             inner = rewriter.producer(value, "concat")
             nested = inner is not None and inner.attributes["axis"] == node.attributes["axis"] and rewriter.only_use(value)
             parts.extend(inner.inputs if inner is not None and nested else (value,))
+        parts = [value for value in parts if rewriter.type(value).element_count] or parts[:1]
         if len(parts) == len(node.inputs):
             return None
         inputs = [rewriter.new(value) for value in parts]

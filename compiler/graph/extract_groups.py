@@ -72,7 +72,9 @@ def make_group(graph: Graph, nodes: Sequence[Node]) -> Group:
 
 
 def extract_groups(graph: Graph, options: FusionOptions | None = None) -> tuple[Group, ...]:
-    return tuple(make_group(graph, nodes) for nodes in fuse_nodes(graph, options))
+    """A value without elements needs no kernel."""
+    kernels = (nodes for nodes in fuse_nodes(graph, options) if any(graph.types[value].element_count for value in nodes[-1].outputs))
+    return tuple(make_group(graph, nodes) for nodes in kernels)
 
 
 def count_workloads(groups: Sequence[Group]) -> dict[Workload, int]:

@@ -1,4 +1,7 @@
-"""ONNX's node tests, through ONNX's runner, on graphs compiled by default schedules to machine code."""
+"""ONNX's node tests, through ONNX's runner, on machine code compiled by default schedules.
+
+The cases and the exclusions are those of `tests/compiler/frontends/onnx_backend.py`: what the frontend reads is what compiles.
+"""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

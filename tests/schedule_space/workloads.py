@@ -16,6 +16,8 @@ CONV: dict[str, Any] = {
     "out_layout": "NCHW",
 }
 
+BLOCKED = {"layout": "NCHW4c", "out_layout": "NCHW4c"}
+
 
 def argument(*shape: int, constant: bool = False, dtype: str = "float32") -> Argument:
     return Argument(TensorType(shape, np.dtype(dtype)), constant)
@@ -38,32 +40,40 @@ def conv(data: tuple[int, ...], weight: tuple[int, ...], *, epilogue: bool = Fal
     )
 
 
-def matmul(a: tuple[int, ...], b: tuple[int, ...], *, constant: bool = True, transpose_a: bool = False, transpose_b: bool = False) -> Workload:
+def matmul(
+    a: tuple[int, ...], b: tuple[int, ...], *, constant: bool = True, transpose_a: bool = False, transpose_b: bool = False
+) -> Workload:
     return single("matmul", {"transpose_a": transpose_a, "transpose_b": transpose_b}, argument(*a), argument(*b, constant=constant))
 
 
 POOL: dict[str, Any] = {
-    "kernel": (3, 3), "strides": (2, 2), "padding": (1, 1, 1, 1), "dilations": (1, 1),
-    "layout": "NCHW", "count_include_pad": False, "output_size": (4, 5),
-}  # fmt: skip
+    "kernel": (3, 3),
+    "strides": (2, 2),
+    "padding": (1, 1, 1, 1),
+    "dilations": (1, 1),
+    "layout": "NCHW",
+    "count_include_pad": False,
+    "output_size": (4, 5),
+}
 
 WORKLOADS: dict[str, Workload] = {
-    "conv_blocked": conv((1, 2, 7, 7, 4), (12, 8, 3, 3), layout="NCHW4c", out_layout="NCHW4c", epilogue=True),
-    "conv_blocked_odd_channels": conv((2, 2, 5, 7, 4), (7, 5, 3, 3), layout="NCHW4c", out_layout="NCHW4c"),
+    "conv_blocked": conv((1, 2, 7, 7, 4), (12, 8, 3, 3), **BLOCKED, epilogue=True),
+    "conv_blocked_odd_channels": conv((2, 2, 5, 7, 4), (7, 5, 3, 3), **BLOCKED),
     "conv_stem": conv((1, 3, 9, 9), (8, 3, 3, 3), strides=(2, 2), out_layout="NCHW4c", epilogue=True),
-    "conv_pointwise": conv((1, 3, 5, 5, 4), (8, 12, 1, 1), padding=(0, 0, 0, 0), layout="NCHW4c", out_layout="NCHW4c", epilogue=True),
-    "conv_strided_pointwise": conv((2, 2, 5, 5, 4), (8, 8, 1, 1), strides=(2, 2), padding=(0, 0, 0, 0), layout="NCHW4c", out_layout="NCHW4c"),
-    "conv_depthwise_blocked": conv((1, 3, 7, 7, 4), (12, 1, 3, 3), groups=12, layout="NCHW4c", out_layout="NCHW4c", epilogue=True),
-    "conv_depthwise_odd": conv((1, 2, 6, 5, 4), (7, 1, 5, 5), groups=7, padding=(2, 2, 2, 2), strides=(2, 1), layout="NCHW4c", out_layout="NCHW4c"),
+    "conv_pointwise": conv((1, 3, 5, 5, 4), (8, 12, 1, 1), padding=(0, 0, 0, 0), **BLOCKED, epilogue=True),
+    "conv_strided_pointwise": conv((2, 2, 5, 5, 4), (8, 8, 1, 1), strides=(2, 2), padding=(0, 0, 0, 0), **BLOCKED),
+    "conv_depthwise_blocked": conv((1, 3, 7, 7, 4), (12, 1, 3, 3), groups=12, **BLOCKED, epilogue=True),
+    "conv_depthwise_odd": conv((1, 2, 6, 5, 4), (7, 1, 5, 5), groups=7, padding=(2, 2, 2, 2), strides=(2, 1), **BLOCKED),
     "conv_plain": conv((2, 3, 7, 5), (5, 3, 3, 3), epilogue=True),
     "conv_plain_grouped": conv((1, 6, 5, 7), (4, 3, 3, 3), groups=2, dilations=(2, 1), padding=(2, 1, 2, 1)),
-    "conv_blocked_grouped": conv((1, 4, 5, 5, 4), (16, 8, 3, 3), groups=2, layout="NCHW4c", out_layout="NCHW4c"),
+    "conv_blocked_grouped": conv((1, 4, 5, 5, 4), (16, 8, 3, 3), groups=2, **BLOCKED),
     "conv_to_plain": conv((1, 2, 5, 5, 4), (7, 8, 1, 1), padding=(0, 0, 0, 0), layout="NCHW4c", out_layout="NCHW"),
     "conv_transpose": single(
         "conv2d_transpose",
         {"strides": (2, 2), "padding": (1, 0, 0, 1), "output_padding": (0, 0), "dilations": (1, 1), "groups": 1},
-        argument(1, 3, 4, 5), argument(3, 5, 3, 3, constant=True),
-    ),  # fmt: skip
+        argument(1, 3, 4, 5),
+        argument(3, 5, 3, 3, constant=True),
+    ),
     "matmul_constant": matmul((7, 13), (13, 11)),
     "matmul_row": matmul((1, 17), (11, 17), transpose_b=True),
     "matmul_batched": matmul((2, 3, 5, 7), (2, 1, 7, 6), constant=False),
@@ -83,4 +93,4 @@ WORKLOADS: dict[str, Workload] = {
         (GroupOp("mul", (("arg", 0), ("arg", 1))), GroupOp("sigmoid", (("op", 0),)), GroupOp("mul", (("op", 0), ("op", 1)))),
     ),
     "transpose": single("transpose", {"perm": (2, 0, 1)}, argument(3, 5, 7)),
-}  # fmt: skip
+}

@@ -78,7 +78,10 @@ CASES: dict[str, tuple[Callable[[], LoopFunc], tuple[Step, ...]]] = {
     "cache_write": (product, (CacheWrite("c", "c.acc"), Split("c.j", (4,)), ComputeAt("c.acc", "c.j.0", "register"))),
     "cache_read": (product, (CacheRead("b", "c", "b.packed", ((1, 4),), (1, 0, 2)), Split("c.j", (4,)))),
     "rfactor": (row_sum, (Split("s.k", (4,)), RFactor("s", "s.k.1", "s.rf"), ComputeAt("s.rf", "s.i"))),
-    "fused_guard": (product, (Split("c.j", (4,)), Reorder(("c.i", "c.j.0", "c.k", "c.j.1")), Fuse(("c.i", "c.j.0"), "c.p"), Parallel("c.p"))),
+    "fused_guard": (
+        product,
+        (Split("c.j", (4,)), Reorder(("c.i", "c.j.0", "c.k", "c.j.1")), Fuse(("c.i", "c.j.0"), "c.p"), Parallel("c.p")),
+    ),
 }
 
 
