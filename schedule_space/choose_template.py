@@ -36,7 +36,7 @@ def choose_template(structure: Structure, target: Target, threads: int) -> Templ
         return OVERRIDES[anchor_op](structure, target, threads)
     if not structure.reductions and len(structure.output_names) == 1:
         return Elementwise(structure, target, threads)
-    if len(structure.reductions) == 1 and len(structure.output_names) == 1:
+    if len(structure.reductions) == 1:
         nest = ReductionNest(structure, structure.reductions[0], target)
         if len(nest.axes) > 1 and nest.axes[-1].extent > 1:
             return TiledReduction(nest, threads)

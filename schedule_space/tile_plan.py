@@ -105,7 +105,7 @@ def read_plan(nest: ReductionNest, decisions: Decisions) -> TilePlan:
         (*tile, nest.lanes * vectors),
         vectors,
         order,
-        int(decisions.get("parallel", 0)),
+        int(decisions.get("parallel", min(1, len(order)))),
         int(decisions.get("chunk", 1)),
         int(decisions["unroll"]),
         str(decisions.get("place", "root")),

@@ -48,7 +48,7 @@ class TiledReduction:
         if len(nest.outer) > 1:
             orders = (",".join(nest.labels[position] for position in order) for order in permutations(nest.outer))
             result.append(Parameter("order", tuple(orders)))
-        if nest.outer:
+        if nest.outer and (self.threads > 1 or nest.sources):
             result.append(Parameter("parallel", tuple(range(1, len(nest.outer) + 1))))
             result.append(Parameter("chunk", chunk_choices(max(nest.extents[position] for position in nest.outer))))
         result.append(Parameter("unroll", unroll_choices([axis.extent for axis in nest.reduction])))

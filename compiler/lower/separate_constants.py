@@ -15,7 +15,7 @@ def separate_constants(func: LoopFunc, arguments: int, constants: Collection[str
     inputs, outputs = func.params[:arguments], func.params[arguments:]
     buffers: dict[str, Buffer] = {}
     body = func.body
-    while isinstance(body, Allocate):
+    while isinstance(body, Allocate) and body.buffer.scope == "global":
         buffers[body.buffer.name] = body.buffer
         body = body.body
     stages = body.stmts if isinstance(body, Seq) else (body,)

@@ -4,6 +4,7 @@ The cases and the exclusions are those of `tests/compiler/frontends/onnx_backend
 """
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any
 
 from numpy.typing import NDArray
@@ -17,9 +18,15 @@ from tests.compiler.frontends.onnx_backend import backend_tests
 Array = NDArray[Any]
 
 
+@cache
+def object_cache() -> ObjectCache:
+    """In the session's cache folder, shared by all workers: many cases compile the same kernels."""
+    return ObjectCache()
+
+
 def run_compiled(graph: Graph, inputs: Mapping[str, Array]) -> Sequence[Array]:
     executable = compile_model(
-        graph, Target.parse("host"), NoSchedules(), device=None, default_schedule=default_schedule, threads=1, cache=ObjectCache()
+        graph, Target.parse("host"), NoSchedules(), device=None, default_schedule=default_schedule, threads=1, cache=object_cache()
     )
     return executable.run(inputs)
 

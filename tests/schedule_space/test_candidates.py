@@ -11,6 +11,7 @@ from compiler.lower import LoweredKernel, ParamRole, lower
 from compiler.ops import get_operator
 from compiler.schedule import Schedule
 from compiler.target import Target
+from compiler.te import Buffer
 from compiler.workload import Workload
 from schedule_space import ScheduleSpace, space_for
 from tests.schedule_space.workloads import WORKLOADS
@@ -20,18 +21,18 @@ TARGET = Target.parse("llvm -mcpu=x86-64-v3 -vector-bits=128")
 DRAWS = 4
 
 
-def reference(workload: Workload, arrays: list[Array]) -> Array:
-    values: list[Array] = []
+def reference(workload: Workload, arrays: list[Array]) -> tuple[Array, ...]:
+    values: list[tuple[Array, ...]] = []
     for op in workload.ops:
-        inputs = [arrays[index] if source == "arg" else values[index] for source, index in op.inputs]
-        values.append(get_operator(op.op).reference(inputs, op.attributes)[0])
+        inputs = [arrays[index] if source == "arg" else values[index][0] for source, index in op.inputs]
+        values.append(get_operator(op.op).reference(inputs, op.attributes))
     return values[-1]
 
 
-def run(lowered: LoweredKernel, arrays: list[Array]) -> Array:
+def run(lowered: LoweredKernel, arrays: list[Array]) -> list[Array]:
     """Both functions through the interpreter, on flat buffers."""
     packed: dict[int, Array] = {}
-    result = np.zeros(0)
+    results: list[Array] = []
     for func, params in ((lowered.pack, lowered.pack_params), (lowered.main, lowered.params)):
         if func is None:
             continue
@@ -41,14 +42,18 @@ def run(lowered: LoweredKernel, arrays: list[Array]) -> Array:
                 case ParamRole.ARGUMENT:
                     buffers.append(np.ascontiguousarray(arrays[param.index]).reshape(-1))
                 case ParamRole.PACKED:
-                    buffers.append(packed.setdefault(param.index, np.full(param.buffer.shape, np.nan, param.buffer.dtype)))
+                    buffers.append(packed.setdefault(param.index, _poison(param.buffer)))
                 case ParamRole.OUTPUT:
-                    result = np.full(param.buffer.shape, np.nan, param.buffer.dtype)
-                    buffers.append(result)
+                    results.append(_poison(param.buffer))
+                    buffers.append(results[-1])
                 case ParamRole.WORKSPACE:
-                    buffers.append(np.full(param.buffer.shape, np.nan, param.buffer.dtype))
+                    buffers.append(_poison(param.buffer))
         interpret(func, buffers)
-    return result
+    return results
+
+
+def _poison(buffer: Buffer) -> Array:
+    return np.full(buffer.shape, np.nan if buffer.dtype.kind == "f" else -1, buffer.dtype)
 
 
 def arguments(workload: Workload) -> list[Array]:
@@ -59,8 +64,9 @@ def arguments(workload: Workload) -> list[Array]:
 def check(space: ScheduleSpace, schedule: Schedule) -> None:
     arrays = arguments(space.workload)
     want = reference(space.workload, arrays)
-    got = run(lower(space.workload, Schedule.from_json(schedule.to_json()), space.target), arrays).reshape(want.shape)
-    np.testing.assert_allclose(got, want, rtol=1e-4, atol=1e-5)
+    got = run(lower(space.workload, Schedule.from_json(schedule.to_json()), space.target), arrays)
+    for mine, theirs in zip(got, want, strict=True):
+        np.testing.assert_allclose(mine.reshape(theirs.shape), theirs, rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("name", WORKLOADS)

@@ -86,6 +86,22 @@ WORKLOADS: dict[str, Workload] = {
     "reduce_rows": single("reduce_sum", {"axes": (1,), "keepdims": False}, argument(5, 23)),
     "reduce_columns": single("reduce_max", {"axes": (0,), "keepdims": True}, argument(5, 23)),
     "reduce_all": single("reduce_sum", {"axes": (0, 1), "keepdims": False}, argument(5, 23)),
+    "reduce_to_one": single("reduce_min", {"axes": (1, 2), "keepdims": False}, argument(1, 5, 19)),
+    "log_sum_exp": single("reduce_log_sum_exp", {"axes": (1,), "keepdims": False}, argument(3, 2, 7)),
+    "layer_norm": single(
+        "layer_norm", {"axis": 1, "epsilon": 1e-5}, argument(3, 17), argument(17, constant=True), argument(17, constant=True)
+    ),
+    "lrn": single("lrn", {"size": 3, "alpha": 1e-2, "beta": 0.75, "bias": 1.0, "layout": "NCHW", "channels": 5}, argument(2, 5, 3, 7)),
+    "argmax": single("argmax", {"axis": 1, "keepdims": False, "select_last_index": False}, argument(3, 11, 2)),
+    "concat": single("concat", {"axis": 1}, argument(2, 3, 5), argument(2, 4, 5)),
+    "lstm_cell": single(
+        "lstm_cell",
+        {"activations": ("sigmoid", "tanh", "tanh"), "clip": None},
+        argument(2, 20),
+        argument(2, 5),
+        argument(2, 5),
+        argument(20, 5, constant=True),
+    ),
     "softmax": single("softmax", {"axis": 1}, argument(3, 19)),
     "softmax_channels": single("softmax", {"axis": 1}, argument(2, 5, 3, 3)),
     "elementwise": Workload(

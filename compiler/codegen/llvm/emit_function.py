@@ -6,7 +6,9 @@
     internal void symbol.parallel0(params, lo, hi)            loads the pointers, calls
     internal void symbol.parallel0.body(lo, hi, ptr noalias...)
 
-Pointers are arguments of their own so that `noalias` can say that buffers do not overlap; each function takes those that it uses.
+Pointers are arguments of their own so that `noalias` can say that buffers do not overlap; each function takes those that it uses. An output
+may stand in an argument's place all the same if the argument's element at each position is read for the output's element there and for
+nothing else: every value stored then depends on the loads that it replaces.
 """
 
 from collections.abc import Sequence

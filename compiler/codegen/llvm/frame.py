@@ -15,8 +15,8 @@ from compiler.codegen.llvm.scope import Loop, Scope
 from compiler.errors import CodegenError
 from compiler.te import Buffer
 
-# Enough for 4,000 fmas; LLVM takes about 10 us per instruction, so that a larger body is a second and no kernel gets faster by it.
-MAX_INSTRUCTIONS = 60_000
+# Some 6,000 fmas with their loads; LLVM takes 15 us per instruction and more, and such code is far beyond any instruction cache.
+MAX_INSTRUCTIONS = 30_000
 
 
 @dataclass(frozen=True, slots=True)

@@ -69,15 +69,26 @@ Run = Callable[..., Artifact]
 
 
 @pytest.fixture
-def run() -> Run:
-    """`run(func, arrays)` executes `func` in place and returns its artifact."""
-    memory = GuardedMemory()
+def run_in_place() -> Run:
+    """`run_in_place(func, arrays)` executes `func` on these very arrays, which must be aligned."""
 
     def execute(func: LoopFunc, arrays: Sequence[Array], target: str = "host") -> Artifact:
         verify(func, lowered=True)
         artifact = generate_object(kernel_of(func), Target.parse(target), "kernel")
+        call(load_objects([artifact.object_code], SYMBOLS), "kernel", arrays)
+        return artifact
+
+    return execute
+
+
+@pytest.fixture
+def run(run_in_place: Run) -> Run:
+    """`run(func, arrays)` executes `func` on copies between unreadable pages, copies the results back and returns the artifact."""
+    memory = GuardedMemory()
+
+    def execute(func: LoopFunc, arrays: Sequence[Array], target: str = "host") -> Artifact:
         guarded = [memory.copy(array) for array in arrays]
-        call(load_objects([artifact.object_code], SYMBOLS), "kernel", guarded)
+        artifact = run_in_place(func, guarded, target)
         for array, result in zip(arrays, guarded, strict=True):
             array[...] = result
         return artifact

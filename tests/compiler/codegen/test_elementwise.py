@@ -133,6 +133,22 @@ def test_clip_and_relu_keep_nan(run: Callable[..., Any]) -> None:
     np.testing.assert_array_equal(arrays[1], np.clip(arrays[0], 0, 6))
 
 
+@pytest.mark.parametrize("kind", [LoopKind.SERIAL, LoopKind.UNROLLED, LoopKind.VECTORIZED])
+def test_an_output_in_an_arguments_place(run_in_place: Callable[..., Any], kind: LoopKind) -> None:
+    """One array as `a` and as `c`; `a` is read twice per element."""
+    a, b, c = (Buffer(name, (53,)) for name in "abc")
+    i = Var("o") * 16 + Var("i")
+    body = IfThen(i < 53, Store(c, (i,), Load(a, (i,)) * call("sigmoid", Load(a, (i,))) + Load(b, (i,))))
+    func = LoopFunc("f", (a, b, c), For("o", 4, For("i", 16, body, kind)))
+    block = np.zeros(256, np.float32)
+    start = -block.ctypes.data // 4 % 16
+    x, y = block[start : start + 53], block[start + 64 : start + 117]
+    x[:], y[:] = floats(53), floats(53)
+    expected = x / (1 + np.exp(-x)) + y
+    run_in_place(func, [x, y, x])
+    np.testing.assert_allclose(x, expected, rtol=1e-5, atol=1e-6)
+
+
 def test_index_values_as_data(check: Check) -> None:
     """Loop variables, quotients and remainders stored as numbers, in lanes too."""
     out = Buffer("out", (6, 40), INT64)
