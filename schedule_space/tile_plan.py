@@ -63,13 +63,14 @@ class TilePlan:
 @dataclass(frozen=True, slots=True)
 class TileNumbers:
     """Of one register tile. accumulators, registers: vectors. loads: distinct operands per reduction step. waste: multiply-adds done over
-    those needed. counts: tiles along each axis."""
+    those needed. counts: tiles along each axis. copies: how many accumulators stand in the code, with those of the tails."""
 
     accumulators: int
     registers: int
     loads: int
     waste: float
     counts: tuple[int, ...]
+    copies: int
 
 
 def tile_numbers(nest: ReductionNest, tile: tuple[int, ...], vectors: int) -> TileNumbers:
@@ -85,13 +86,14 @@ def tile_numbers(nest: ReductionNest, tile: tuple[int, ...], vectors: int) -> Ti
             sharing = max(sharing, accumulators // distinct)
     if sharing > 1 or (sharing == 1 and nest.target.vector_bits < 512):
         registers += 1
-    waste = 1.0
+    waste, copies = 1.0, vectors if not nest.splits_vector or nest.extents[-1] % tile[-1] == 0 else 2 * vectors
     for position in nest.tiled:
         extent, size = nest.extents[position], tile[position]
         full, rest = divmod(extent, size)
         waste *= (full * size + (rest + 0.15 * size if rest else 0)) / extent
+        copies *= size + rest
     counts = tuple(-(-extent // size) for extent, size in zip(nest.extents, tile, strict=True))
-    return TileNumbers(accumulators, registers, loads, waste, counts)
+    return TileNumbers(accumulators, registers, loads, waste, counts, copies)
 
 
 def read_plan(nest: ReductionNest, decisions: Decisions) -> TilePlan:

@@ -72,7 +72,7 @@ class TiledReduction:
         numbers = self.numbers(plan)
         if numbers.accumulators > 1 and numbers.registers > self.nest.target.vector_registers:
             return False
-        if numbers.accumulators * plan.unroll > MAX_UNROLLED_VECTORS:
+        if numbers.copies * plan.unroll > MAX_UNROLLED_VECTORS:
             return False
         if plan.chunked is not None and plan.chunk > max(1, numbers.counts[plan.chunked]):
             return False

@@ -17,10 +17,10 @@ def read_arrays(path: Path) -> dict[str, Array]:
     """Never unpickles. Raises `InputError`."""
     expected = "an .npz file made by numpy.savez(file, name=array) is expected"
     try:
-        loaded = np.load(path, allow_pickle=False)
-        if isinstance(loaded, np.ndarray):
-            raise InputError(f"{path} holds one array without a name: {expected}")
-        with loaded as file:
+        with path.open("rb") as stream:
+            file = np.load(stream, allow_pickle=False)
+            if isinstance(file, np.ndarray):
+                raise InputError(f"{path} holds one array without a name: {expected}")
             return {name: file[name] for name in file.files}
     except FileNotFoundError:
         raise InputError(f"{path} does not exist: {expected}") from None

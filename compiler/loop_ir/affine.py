@@ -7,7 +7,7 @@ a load). Ranges map variable names to inclusive (low, high).
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from compiler.te import COMPARISONS, Binary, Const, Expr, Select, Var, binary, children, with_children
+from compiler.te import COMPARISONS, Binary, Const, Expr, Select, Var, children, with_children
 from compiler.te.expr import BinaryOp
 from compiler.tensor_type import BOOL, INT64
 
@@ -37,13 +37,19 @@ class Linear:
         result: Expr | None = None
         for atom, coefficient in self.terms:
             if coefficient < 0 and result is not None:
-                result = binary("sub", result, binary("mul", atom, -coefficient))
+                result = Binary("sub", result, _scaled(atom, -coefficient))
             else:
-                term = binary("mul", atom, coefficient)
-                result = term if result is None else binary("add", result, term)
+                term = _scaled(atom, coefficient)
+                result = term if result is None else Binary("add", result, term)
         if result is None:
-            return Const(self.constant, INT64)
-        return binary("sub", result, -self.constant) if self.constant < 0 else binary("add", result, self.constant)
+            return Const(self.constant)
+        if self.constant == 0:
+            return result
+        return Binary("sub", result, Const(-self.constant)) if self.constant < 0 else Binary("add", result, Const(self.constant))
+
+
+def _scaled(atom: Expr, coefficient: int) -> Expr:
+    return atom if coefficient == 1 else Binary("mul", atom, Const(coefficient))
 
 
 def linear(expr: Expr) -> Linear:

@@ -67,12 +67,20 @@ def _serial_if_single(loop: For) -> For:
     return For(loop.name, 1, loop.body, LoopKind.SERIAL, False, loop.start)
 
 
-def _guards(stmt: Stmt) -> Iterator[Expr]:
-    """Conditions in `stmt`, conjunctions taken apart."""
+def _guards(stmt: Stmt) -> list[Expr]:
+    """Conditions in `stmt`, conjunctions taken apart; those of a copy's border only where nothing else would be repeated with it."""
+    tails: list[Expr] = []
+    borders: list[Expr] = []
+    stores = 0
     for sub in walk_statements(stmt):
         match sub:
-            case IfThen(condition, _) | Store(_, _, Select(condition, _, _)):
-                yield from _conjuncts(condition)
+            case IfThen(condition, _):
+                tails.extend(_conjuncts(condition))
+            case Store(_, _, value):
+                stores += 1
+                if isinstance(value, Select):
+                    borders.extend(_conjuncts(value.condition))
+    return tails + borders if stores == 1 else tails
 
 
 def _conjuncts(condition: Expr) -> Iterator[Expr]:
@@ -90,8 +98,11 @@ def _inner_ranges(stmt: Stmt) -> dict[str, Range]:
 
 def _cut(loop: For) -> int | None:
     """Where to cut `loop`: the smallest point strictly inside it at which some guard changes between always true and not."""
+    guards = _guards(loop.body)
+    if not guards:
+        return None
     inner = _inner_ranges(loop.body)
-    points = (_threshold(guard, loop.var, inner) for guard in _guards(loop.body))
+    points = (_threshold(guard, loop.var, inner) for guard in guards)
     return min((point for point in points if point is not None and loop.start < point < loop.start + loop.extent), default=None)
 
 
@@ -134,8 +145,11 @@ def _peel_body(loop: For, body: Stmt, ranges: dict[str, Range]) -> Stmt:
 
 
 def _atom_to_cut(loop: For, body: Stmt, ranges: dict[str, Range]) -> tuple[Expr, int, Range] | None:
+    guards = _guards(body)
+    if not guards:
+        return None
     inner = _inner_ranges(body)
-    for guard in _guards(body):
+    for guard in guards:
         if not isinstance(guard, Binary) or guard.op != "lt":
             continue
         for atom, _ in linear(guard.a).plus(linear(guard.b), -1).terms:

@@ -13,6 +13,8 @@ All nodes are immutable and compare by structure. `floordiv` and `mod` round tow
 positive constant wherever they appear in an index.
 """
 
+import operator
+import typing
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
@@ -196,34 +198,41 @@ def as_expr(operand: Operand, dtype: np.dtype[Any]) -> Expr:
     return expr
 
 
-def _fold(op: str, x: Any, y: Any) -> Any:
-    return {
-        "add": lambda: x + y,
-        "sub": lambda: x - y,
-        "mul": lambda: x * y,
-        "floordiv": lambda: x // y,
-        "mod": lambda: x % y,
-        "min": lambda: min(x, y),
-        "max": lambda: max(x, y),
-        "lt": lambda: x < y,
-        "le": lambda: x <= y,
-        "gt": lambda: x > y,
-        "ge": lambda: x >= y,
-        "eq": lambda: x == y,
-        "ne": lambda: x != y,
-        "and": lambda: x and y,
-        "or": lambda: x or y,
-    }[op]()
+_FOLDS: dict[str, Callable[[Any, Any], Any]] = {
+    "add": operator.add,
+    "sub": operator.sub,
+    "mul": operator.mul,
+    "floordiv": operator.floordiv,
+    "mod": operator.mod,
+    "min": min,
+    "max": max,
+    "lt": operator.lt,
+    "le": operator.le,
+    "gt": operator.gt,
+    "ge": operator.ge,
+    "eq": operator.eq,
+    "ne": operator.ne,
+    "and": lambda x, y: x and y,
+    "or": lambda x, y: x or y,
+}
 
 
 def binary(op: BinaryOp, a: Operand, b: Operand) -> Expr:
     """`a op b`; integer and truth constants are folded, and neutral elements of index arithmetic are dropped."""
-    dtype = a.dtype if hasattr(a, "dtype") and not isinstance(a, np.generic) else getattr(b, "dtype", INT64)
-    x, y = as_expr(a, dtype), as_expr(b, dtype)
-    if x.dtype.kind == "f":
+    if isinstance(a, _Operators) and isinstance(b, _Operators):
+        x, y = typing.cast(Expr, a), typing.cast(Expr, b)
+    else:
+        dtype = a.dtype if hasattr(a, "dtype") and not isinstance(a, np.generic) else getattr(b, "dtype", INT64)
+        x, y = as_expr(a, dtype), as_expr(b, dtype)
+    if not (isinstance(x, Const) or isinstance(y, Const)) or x.dtype.kind == "f":
         return Binary(op, x, y)
-    if isinstance(x, Const) and isinstance(y, Const) and not (op in ("div", "pow") or (op in ("floordiv", "mod") and y.value == 0)):
-        value = _fold(op, x.value, y.value)
+    return _fold(op, x, y)
+
+
+def _fold(op: BinaryOp, x: Expr, y: Expr) -> Expr:
+    """`x op y` on integers or truth values, at least one of them constant."""
+    if isinstance(x, Const) and isinstance(y, Const) and op in _FOLDS and not (op in ("floordiv", "mod") and y.value == 0):
+        value = _FOLDS[op](x.value, y.value)
         return Const(bool(value), BOOL) if op in COMPARISONS else Const(value, x.dtype)
     if isinstance(y, Const):
         if (y.value == 0 and op in ("add", "sub")) or (y.value == 1 and op in ("mul", "floordiv")):

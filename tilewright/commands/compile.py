@@ -35,4 +35,6 @@ def compile_command(model_path: Path, url: str | None, output: Path, target: str
     executable.save(output)
     tuned = sum(kernel.expected_secs is not None for kernel in executable.kernels)
     kernels = f"{len(executable.kernels)} kernel calls, {tuned} from records, {len(executable.kernels) - tuned} by default"
-    click.echo(f"{output}: {output.stat().st_size / 1e6:.1f} MB, {executable.threads} threads, {kernels}")
+    click.echo(
+        f"{output}: {output.stat().st_size / 1e6:.1f} MB, {executable.threads} thread{'s' if executable.threads != 1 else ''}, {kernels}"
+    )

@@ -1,0 +1,103 @@
+"""What a child does: compile schedules of one workload and run each between guard pages, twice, with other garbage around the data.
+
+Run by `measure/child_server.py` and asked by `native_check.py`: an access outside of a buffer, or a write to an argument, kills the child
+and not the tests.
+"""
+
+import ctypes
+import sys
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from compiler.codegen import Artifact
+from compiler.codegen.llvm import LoadedObjects, load_objects
+from compiler.driver import compile_kernel
+from compiler.driver.loaded_kernel import call_kernel
+from compiler.errors import TilewrightError
+from compiler.lower import Param, ParamRole
+from compiler.runtime import ThreadPool, native_runtime
+from compiler.schedule import Schedule
+from compiler.target import Target
+from compiler.workload import Workload
+from measure.frames import Frame
+from tests.conformance.guarded_memory import GuardedBuffer, Placement
+
+Array = NDArray[Any]
+
+
+class GuardedJobs:
+    """`{"workload", "variants": [{"target", "threads", "schedule", "label"}]}` and the arguments' bytes -> `{"errors"}`, one text per
+    variant, empty where it ran, and the outputs' bytes of those that did."""
+
+    def warm_up(self) -> None:
+        load_objects((), native_runtime().symbols)
+        Target.parse("host")
+
+    def prepare(self, job: Frame) -> None:
+        """Nothing: a job is self-contained."""
+
+    def handle(self, job: Frame) -> Frame:
+        workload = Workload.from_json(job.header["workload"])
+        arguments = list(_arrays([argument.type for argument in workload.arguments], job.blob))
+        errors: list[str] = []
+        results: list[bytes] = []
+        for variant in job.header["variants"]:
+            print(f"while running {variant['label']}", file=sys.stderr, flush=True)
+            try:
+                results.append(_run_twice(workload, variant, arguments))
+                errors.append("")
+            except (TilewrightError, AssertionError) as error:
+                errors.append(f"{type(error).__name__}: {error}")
+        return Frame({"errors": errors}, b"".join(results))
+
+
+def _arrays(types: Sequence[Any], data: bytes) -> Iterator[Array]:
+    start = 0
+    for kind in types:
+        yield np.frombuffer(data, kind.dtype, kind.element_count, start)
+        start += kind.size_bytes
+
+
+def _run_twice(workload: Workload, variant: dict[str, Any], arguments: Sequence[Array]) -> bytes:
+    artifact = compile_kernel(workload, Schedule.from_json(variant["schedule"]), Target.parse(variant["target"]))
+    code = load_objects((artifact.object_code,), native_runtime().symbols)
+    with ThreadPool(variant["threads"], native_runtime()) as pool:
+        first, second = (_run(artifact, code, arguments, pool, placement) for placement in Placement)
+    assert first == second, "the outputs depend on what memory held before"
+    return first
+
+
+def _run(artifact: Artifact, code: LoadedObjects, arguments: Sequence[Array], pool: ThreadPool, placement: Placement) -> bytes:
+    buffers: dict[tuple[ParamRole, int], GuardedBuffer] = {}
+
+    def address(param: Param) -> int:
+        key = (param.role, param.index)
+        if key not in buffers:
+            buffers[key] = GuardedBuffer(np.dtype(param.buffer.dtype), int(np.prod(param.buffer.shape)), placement)
+            if param.role is ParamRole.ARGUMENT:
+                buffers[key].array[:] = arguments[param.index]
+                buffers[key].forbid_writes()
+        return buffers[key].address
+
+    if artifact.pack_symbol:
+        _call(code.address(artifact.pack_symbol), [address(param) for param in artifact.pack_params], pool)
+        for (role, _), buffer in buffers.items():
+            if role is ParamRole.PACKED:
+                buffer.forbid_writes()
+        buffers = {key: buffer for key, buffer in buffers.items() if key[0] is not ParamRole.WORKSPACE}
+    _call(code.address(artifact.symbol), [address(param) for param in artifact.params], pool)
+    for (role, index), buffer in buffers.items():
+        assert buffer.is_intact(), f"wrote around {role} {index}"
+    outputs = sorted(index for role, index in buffers if role is ParamRole.OUTPUT)
+    return b"".join(buffers[(ParamRole.OUTPUT, index)].array.tobytes() for index in outputs)
+
+
+def _call(symbol: int, addresses: Sequence[int], pool: ThreadPool) -> None:
+    call_kernel(symbol, (ctypes.c_void_p * max(len(addresses), 1))(*addresses), pool)
+
+
+def make_jobs() -> GuardedJobs:
+    return GuardedJobs()

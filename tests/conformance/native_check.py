@@ -1,0 +1,118 @@
+"""Machine code against references: which schedules a workload is compiled by, and the comparison of what they compute.
+
+A variant is a target, a number of threads and a schedule. The vectors have the machine's width and narrower ones, since a small tensor
+that fits one wide vector takes other paths through code generation than one that needs several narrow ones and a tail.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from compiler.driver import runs_here
+from compiler.schedule import Schedule
+from compiler.target import Target
+from compiler.workload import Workload
+from measure.child_pool import ChildPool, OutcomeKind
+from measure.child_server import ServerSettings
+from schedule_space import space_for
+from tests.conformance import guarded_jobs
+
+Array = NDArray[Any]
+
+TIMEOUT_SECS = 300.0
+JOBS_PER_CHILD = 200
+RELATIVE_TOLERANCE = 1e-4
+ABSOLUTE_TOLERANCE = 2e-6  # of the largest finite value
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """One schedule to compile; label says in a message what it is."""
+
+    label: str
+    target: Target
+    threads: int
+    schedule: Schedule
+
+    def to_json(self) -> dict[str, Any]:
+        return {"label": self.label, "target": str(self.target), "threads": self.threads, "schedule": self.schedule.to_json()}
+
+
+@cache
+def targets() -> dict[str, Target]:
+    """The machine itself, with its own and with narrower vectors, and a plainer machine that it can stand in for."""
+    host = Target.parse("host")
+    found = {"host": host}
+    found.update({f"host, {bits} bits": replace(host, vector_bits=bits) for bits in (256, 128) if bits < host.vector_bits})
+    plainer = Target.parse("x86-64-v3")
+    if runs_here(plainer):
+        found |= {"AVX2": plainer, "AVX2, 128 bits": replace(plainer, vector_bits=128)}
+    return found
+
+
+class NativeChecker:
+    """Compiles and runs in a child process of its own."""
+
+    def __init__(self) -> None:
+        self._pool = ChildPool(ServerSettings(module=guarded_jobs.__name__, jobs_per_child=JOBS_PER_CHILD))
+
+    def close(self) -> None:
+        self._pool.close()
+
+    def check(self, workload: Workload, arguments: Sequence[Array], expected: Sequence[Array], variants: Sequence[Variant]) -> None:
+        """Every variant computes `expected`, stays inside its buffers, and depends on nothing but the arguments."""
+        header = {"workload": workload.to_json(), "variants": [variant.to_json() for variant in variants]}
+        blob = b"".join(np.ascontiguousarray(array).tobytes() for array in arguments)
+        outcome = self._pool.wait(self._pool.submit(header, blob, timeout_secs=TIMEOUT_SECS))
+        assert outcome.kind is OutcomeKind.DONE, f"{workload}: {outcome.kind} {outcome.text}"
+        start = 0
+        for variant, error in zip(variants, outcome.reply["errors"], strict=True):
+            assert not error, f"{workload}, {variant.label}: {error}"
+            for want in expected:
+                got = np.frombuffer(outcome.blob, want.dtype, want.size, start).reshape(want.shape)
+                start += want.nbytes
+                assert_close(got, want, f"{workload}, {variant.label}")
+        assert start == len(outcome.blob)
+
+
+def assert_close(got: Array, want: Array, label: str) -> None:
+    if want.dtype.kind != "f":
+        np.testing.assert_array_equal(got, want, err_msg=label)
+        return
+    finite = np.abs(want[np.isfinite(want)])
+    scale = float(finite.max(initial=0.0))
+    np.testing.assert_allclose(got, want, rtol=RELATIVE_TOLERANCE, atol=ABSOLUTE_TOLERANCE * max(scale, 1e-3), err_msg=label)
+
+
+def default_variant(workload: Workload, target: str, threads: int) -> Variant:
+    machine = replace(targets()[target], cores=threads)
+    space = space_for(workload, machine, threads)
+    return Variant(f"{target}, {threads} threads, default {space.default().key}", machine, threads, space.schedule(space.default()))
+
+
+def drawn_variants(workload: Workload, target: str, threads: int, draws: int) -> Iterator[Variant]:
+    """Some candidates of the space, the same ones for the same workload."""
+    machine = replace(targets()[target], cores=threads)
+    space = space_for(workload, machine, threads)
+    for candidate in space.sample(np.random.default_rng(int(workload.key[:8], 16)), draws):
+        yield Variant(f"{target}, {threads} threads, {candidate.key}", machine, threads, space.schedule(candidate))
+
+
+def few_variants(workload: Workload, turn: int) -> list[Variant]:
+    """One default and one drawn candidate; targets and threads by turns."""
+    names = list(targets())
+    default = default_variant(workload, names[turn % len(names)], 1 + turn // len(names) % 2)
+    return [default, *drawn_variants(workload, names[(turn + 1) % len(names)], 2 - turn // len(names) % 2, 1)]
+
+
+def all_variants(workload: Workload, draws: int) -> list[Variant]:
+    """On every target and one and two threads, the default and drawn candidates."""
+    found: list[Variant] = []
+    for target in targets():
+        for threads in (1, 2):
+            found += [default_variant(workload, target, threads), *drawn_variants(workload, target, threads, draws)]
+    return found
