@@ -126,6 +126,7 @@ class Workload:
     def output_types(self) -> tuple[TensorType, ...]:
         return tuple(tensor.type for tensor in self.tensors[1])
 
+    @cached_property
     def naive(self) -> LoopFunc:
         """One loop nest per stage, in order, nothing scheduled: what the interpreter runs as the oracle."""
         arguments, outputs = self.tensors

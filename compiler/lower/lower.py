@@ -19,7 +19,7 @@ MAX_REGISTER_ELEMENTS = 8192
 
 def lower(workload: Workload, schedule: Schedule, target: Target) -> LoweredKernel:
     """Apply `schedule` to the workload's naive loop nest and lower it; raises `ScheduleError` where that is not possible on `target`."""
-    func = lower_func(schedule.apply(workload.naive()))
+    func = lower_func(schedule.apply(workload.naive))
     _check_sizes(func, target)
     constants = [name for name, argument in zip(workload.argument_names, workload.arguments, strict=True) if argument.constant]
     lowered = separate_constants(func, len(workload.arguments), constants)
