@@ -19,11 +19,12 @@ import tilewright as tw
 from benchmarks.ceiling import measure_ceiling
 from benchmarks.command_line import chosen, make_parser, numbers, print_report, progress
 from benchmarks.conditions import read_conditions
-from benchmarks.interleave import Timing, interleave
 from benchmarks.networks import NETWORKS
-from benchmarks.peers import PEERS, MissingPeer, Peer, load_peer
+from benchmarks.peers import PEERS, load_peer
 from benchmarks.peers.tilewright_peer import TilewrightPeer
 from benchmarks.tables import Cell, milliseconds, table
+from tilewright.interleave import Timing, interleave
+from tilewright.peers import MissingPeer, Peer
 
 OURS, REFERENCE = "tilewright", "onnxruntime"
 DEFAULT_NETWORKS = "resnet18,mobilenet_v1,mobilenet_v2,resnet50,squeezenet"

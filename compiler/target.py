@@ -36,6 +36,7 @@ CPUS: Mapping[str, Mapping[str, frozenset[str]]] = MappingProxyType(
             **dict.fromkeys(("x86-64-v2", "nehalem", "westmere", "goldmont", "silvermont"), _SSE4),
             **dict.fromkeys(("sandybridge", "ivybridge"), _AVX),
             **dict.fromkeys(("x86-64-v3", "haswell", "broadwell", "skylake", "alderlake", "raptorlake", "gracemont"), _AVX2),
+            **dict.fromkeys(("meteorlake", "arrowlake", "arrowlake-s", "lunarlake", "sierraforest", "grandridge"), _AVX2),
             **dict.fromkeys(("znver1", "znver2", "znver3"), _AVX2),
             **dict.fromkeys(("x86-64-v4", "skylake-avx512", "cascadelake", "cooperlake", "icelake-client", "icelake-server"), _AVX512),
             **dict.fromkeys(("tigerlake", "rocketlake", "sapphirerapids", "emeraldrapids", "graniterapids", "znver4", "znver5"), _AVX512),
@@ -191,11 +192,9 @@ def _triple_of_cpu(cpu: str) -> str:
     return f"{arches[0]}-unknown-linux-{'gnueabihf' if arches[0] == 'armv7' else 'gnu'}"
 
 
-def _check_cpu(arch: str, cpu: str, features: str) -> None:
-    if cpu in CPUS[arch] or cpu == _host_cpu(arch):
-        return
-    wrong = f"unknown cpu {cpu!r} for {arch}" + (f" with features {features}" if features else "")
-    raise TargetError(f"{wrong}; known: {', '.join(CPUS[arch])}")
+def _check_cpu(arch: str, cpu: str) -> None:
+    if cpu not in CPUS[arch] and cpu != _host_cpu(arch):
+        raise TargetError(f"unknown cpu {cpu!r} for {arch}; known: {', '.join(CPUS[arch])}")
 
 
 def _check_features(arch: str, features: str) -> None:
@@ -208,7 +207,7 @@ def _llvm_target(given: Mapping[str, str]) -> Target:
     triple = normalize_triple(given["triple"]) if "triple" in given else _triple_of_cpu(given.get("cpu", ""))
     arch = triple.split("-", 1)[0]
     cpu, features = given.get("cpu", _BASELINE[arch]), given.get("features", "")
-    _check_cpu(arch, cpu, features)
+    _check_cpu(arch, cpu)
     _check_features(arch, features)
     has = functools.partial(_has, arch, cpu, features)
     l1_bytes, l2_bytes, l3_bytes = _CACHES[arch]

@@ -19,8 +19,7 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
-from benchmarks.peers.peer import Arrays, MissingPeer, Prepared
-from benchmarks.plain_graph import plain_graph
+from tilewright.peers import Arrays, MissingPeer, Prepared, plain_graph
 
 WORKER = Path(__file__).with_name("mxnet_worker.py")
 
@@ -64,7 +63,7 @@ class _Worker:
         return path
 
 
-class LibraryPeer:
+class MXNetPeer:
     name = "mxnet"
 
     def __init__(self, python: str) -> None:

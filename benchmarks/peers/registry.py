@@ -1,41 +1,22 @@
 """The peers by name, with the command that installs each."""
 
-import importlib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 
-from benchmarks.peers.peer import MissingPeer, Peer
+from benchmarks.peers.mxnet_peer import MXNetPeer
+from tilewright import peers
+from tilewright.peers import MissingPeer, Peer, PeerEntry
 
-
-@dataclass(frozen=True, slots=True)
-class PeerEntry:
-    """module: has a class `LibraryPeer`; install: what to type where the library is missing."""
-
-    module: str
-    install: str
-
-
-PEERS: Mapping[str, PeerEntry] = MappingProxyType(
-    {
-        "onnxruntime": PeerEntry("benchmarks.peers.onnxruntime_peer", "pip install onnxruntime"),
-        "openvino": PeerEntry("benchmarks.peers.openvino_peer", "pip install openvino"),
-        "torch": PeerEntry("benchmarks.peers.torch_peer", "pip install torch --index-url https://download.pytorch.org/whl/cpu"),
-        "mxnet": PeerEntry("benchmarks.peers.mxnet_peer", "see the head of benchmarks/peers/mxnet_peer.py, then pass --mxnet-python"),
-    }
-)
+MXNET = PeerEntry("benchmarks.peers.mxnet_peer", "see the head of benchmarks/peers/mxnet_peer.py, then pass --mxnet-python")
+PEERS: Mapping[str, PeerEntry] = MappingProxyType({**peers.PEERS, "mxnet": MXNET})
 
 
 def load_peer(name: str, mxnet_python: str | None = None) -> Peer:
     """`MissingPeer` where the library is not installed; `KeyError` lists the known names."""
     if name not in PEERS:
         raise KeyError(f"unknown peer {name!r}; known: {', '.join(PEERS)}")
-    entry = PEERS[name]
-    if name == "mxnet" and mxnet_python is None:
-        raise MissingPeer(f"{name} needs an environment of its own: {entry.install}")
-    try:
-        module = importlib.import_module(entry.module)
-    except ModuleNotFoundError as error:
-        raise MissingPeer(f"{name} is not installed: {entry.install}") from error
-    peer: Peer = module.LibraryPeer(mxnet_python) if name == "mxnet" else module.LibraryPeer()
-    return peer
+    if name != "mxnet":
+        return peers.load_peer(name)
+    if mxnet_python is None:
+        raise MissingPeer(f"{name} needs an environment of its own: {MXNET.install}")
+    return MXNetPeer(mxnet_python)

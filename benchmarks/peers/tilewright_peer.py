@@ -8,7 +8,7 @@ import onnx
 from numpy.typing import NDArray
 
 import tilewright as tw
-from benchmarks.peers.peer import Arrays, Prepared
+from tilewright.peers import Arrays, Prepared
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ a load). Ranges map variable names to inclusive (low, high).
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from compiler.te import COMPARISONS, Binary, Const, Expr, Select, Var, children, with_children
+from compiler.te import COMPARISONS, Binary, Const, Expr, Load, Select, Var, children, walk, with_children
 from compiler.te.expr import BinaryOp
 from compiler.tensor_type import BOOL, INT64
 
@@ -150,17 +150,18 @@ def _modulo(form: Linear, divisor: int, ranges: Ranges) -> Linear:
 
 def _simplify_comparison(op: BinaryOp, a: Expr, b: Expr, ranges: Ranges) -> Expr:
     """A comparison of integers as a constant, or as `terms < constant`, `constant < atom`, `terms == constant`, `terms != constant`."""
-    if op in ("gt", "ge"):
-        a, b = b, a
-    form = _merge_quotients(linear(a).plus(linear(b), -1))
+    left, right = (b, a) if op in ("gt", "ge") else (a, b)
+    form = _merge_quotients(linear(left).plus(linear(right), -1))
     if op in ("le", "ge"):
         form = form.plus(Linear((), -1))
     limits = linear_bounds(form, ranges)
-    left = Linear(form.terms, 0)
+    if limits is None and any(isinstance(node, Load) for side in (a, b) for node in walk(side)):
+        return Binary(op, a, b)  # the difference of two elements of a tensor may overflow
+    terms = Linear(form.terms, 0).expr()
     if op in ("eq", "ne"):
         if limits is not None and (limits[0] > 0 or limits[1] < 0 or limits == (0, 0)):
             return Const((limits == (0, 0)) == (op == "eq"), BOOL)
-        return Binary(op, left.expr(), Const(-form.constant))
+        return Binary(op, terms, Const(-form.constant))
     if limits is not None and (limits[1] < 0 or limits[0] >= 0):
         return Const(limits[1] < 0, BOOL)
     if len(form.terms) == 1:
@@ -168,7 +169,7 @@ def _simplify_comparison(op: BinaryOp, a: Expr, b: Expr, ranges: Ranges) -> Expr
         if k > 0:
             return Binary("lt", atom, Const(-(form.constant // k)))
         return Binary("lt", Const(form.constant // -k), atom)
-    return Binary("lt", left.expr(), Const(-form.constant))
+    return Binary("lt", terms, Const(-form.constant))
 
 
 def _simplify_integer(expr: Expr, ranges: Ranges) -> Expr:

@@ -6,11 +6,11 @@ import numpy as np
 import onnx
 import pytest
 
-from benchmarks.interleave import Timing
 from benchmarks.models import ModelRow, installed_peers, main, measure_model, relative_error, scaling_table
 from benchmarks.network_builder import NetworkBuilder
 from benchmarks.peers import load_peer
 from benchmarks.peers.tilewright_peer import TilewrightPeer
+from tilewright.interleave import Timing
 
 
 def row(threads: int, ours: float, theirs: float, error: float = 1e-6) -> ModelRow:

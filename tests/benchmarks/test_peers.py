@@ -5,8 +5,8 @@ import onnx
 import pytest
 
 from benchmarks.network_builder import NetworkBuilder
-from benchmarks.peers import PEERS, MissingPeer, Peer, load_peer, time_calls
-from benchmarks.plain_graph import plain_graph
+from benchmarks.peers import PEERS, load_peer
+from tilewright.peers import MissingPeer, Peer, plain_graph, time_calls
 
 
 @pytest.fixture(scope="module")

@@ -6,9 +6,9 @@ import pytest
 
 from benchmarks.ceiling import Ceiling, CeilingLoops
 from benchmarks.conditions import read_conditions
-from benchmarks.interleave import Timing, interleave, visiting_order
 from benchmarks.tables import Cell, milliseconds, table
 from compiler.target import Target
+from tilewright.interleave import Timing, interleave, visiting_order
 
 
 def test_visits_go_forwards_and_backwards() -> None:

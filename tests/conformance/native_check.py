@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from compiler.driver import runs_here
+from compiler.ops import get_operator
 from compiler.schedule import Schedule
 from compiler.target import Target
 from compiler.workload import Workload
@@ -86,6 +87,15 @@ def assert_close(got: Array, want: Array, label: str) -> None:
     finite = np.abs(want[np.isfinite(want)])
     scale = float(finite.max(initial=0.0))
     np.testing.assert_allclose(got, want, rtol=RELATIVE_TOLERANCE, atol=ABSOLUTE_TOLERANCE * max(scale, 1e-3), err_msg=label)
+
+
+def reference(workload: Workload, arguments: Sequence[Array]) -> list[Array]:
+    """The outputs of a group, by the operators' references."""
+    values: list[tuple[Array, ...]] = []
+    for op in workload.ops:
+        inputs = [arguments[index] if source == "arg" else values[index][0] for source, index in op.inputs]
+        values.append(get_operator(op.op).reference(inputs, op.attributes))
+    return list(values[-1])
 
 
 def default_variant(workload: Workload, target: str, threads: int) -> Variant:

@@ -5,8 +5,10 @@ from collections.abc import Callable, Mapping
 
 from tests.compiler.ops import (
     test_broadcast,
+    test_conv,
     test_data_movement,
     test_elementwise,
+    test_matmul,
     test_normalize,
     test_pool,
     test_recurrent,
@@ -16,8 +18,10 @@ from tests.compiler.ops import (
 
 MODULES = (
     test_broadcast,
+    test_conv,
     test_data_movement,
     test_elementwise,
+    test_matmul,
     test_normalize,
     test_pool,
     test_recurrent,

@@ -1,0 +1,28 @@
+"""Tune MobileNet v2 for this machine, then time it: `python -m examples.tune_mobilenet_v2 [MINUTES]`.
+
+The records go to tuned-mobilenet-v2.db; started again, the search goes on where it stopped. Ctrl-C ends it early and keeps everything.
+"""
+
+import sys
+from statistics import median
+
+import numpy as np
+
+import tilewright as tw
+from benchmarks.networks import mobilenet_v2
+
+
+def main(minutes: float = 10) -> None:
+    model = tw.load(mobilenet_v2().SerializeToString())
+    with tw.Database("sqlite:///tuned-mobilenet-v2.db") as database, tw.show_progress() as progress:
+        tw.tune(model, target="host", database=database, minutes=minutes, on_event=progress)
+        tuned = tw.compile(model, target="host", database=database)
+    untuned = tw.compile(model, target="host")
+    image = np.random.default_rng(0).standard_normal((1, 3, 224, 224)).astype(np.float32)
+    for name, executable in (("untuned", untuned), ("tuned", tuned), ("untuned", untuned), ("tuned", tuned)):
+        secs = median(executable.time({"data": image}, repeat=20))
+        print(f"{name:8} {secs * 1e3:7.3f} ms on {executable.threads} threads")
+
+
+if __name__ == "__main__":
+    main(*map(float, sys.argv[1:]))
