@@ -1,5 +1,3 @@
-"""Tune one convolution, stage by stage: the script form of the notebook of the same name."""
-
 # %% [markdown]
 # # Tune one convolution
 #
@@ -26,6 +24,7 @@ from tuner import Event, TrialDone, XGBoostCostModel, features
 
 # %% tags=["parameters"]
 TRIALS = 64
+WIDTH = 150  # of printed loop nests
 
 # %% [markdown]
 # ## The workload
@@ -59,7 +58,7 @@ print(f"{workload_flops(workload) / 1e6:.0f} million operations")
 # runs as the oracle of all tests:
 
 # %%
-print(print_func(workload.naive))
+print("\n".join(line[:WIDTH] for line in print_func(workload.naive).splitlines()))
 
 # %% [markdown]
 # ## The space
@@ -93,8 +92,7 @@ for kind, *arguments in schedule.to_json()["steps"]:
 # %%
 lowered = lower(workload, schedule, target)
 lines = print_func(lowered.main).splitlines()
-print("\n".join(line[:150] for line in lines[:40]))
-print(f"... {len(lines)} lines")
+print("\n".join(line[:WIDTH] for line in lines))
 
 # %% [markdown]
 # ## Measuring
@@ -153,8 +151,8 @@ figure, axes = plt.subplots(figsize=(4, 3))
 axes.plot(predicted, drawn_secs[half:] * 1e6, ".")
 axes.set(xlabel="predicted (log, up to a constant)", ylabel="measured microseconds", yscale="log")
 plt.show()
-ranks = [values.argsort().argsort() for values in (predicted, drawn_secs[half:])]
-print(f"{rows.shape[1]} features; rank correlation {np.corrcoef(*ranks)[0, 1]:.2f}")
+ranks = [values.argsort().argsort().astype(float) for values in (predicted, drawn_secs[half:])]
+print(f"{rows.shape[1]} features; rank correlation {np.corrcoef(ranks[0], ranks[1])[0, 1]:.2f}")
 
 # %% [markdown]
 # ## The search

@@ -6,7 +6,7 @@ and not the tests.
 
 import ctypes
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -29,8 +29,11 @@ Array = NDArray[Any]
 
 
 class GuardedJobs:
-    """`{"workload", "variants": [{"target", "threads", "schedule", "label"}]}` and the arguments' bytes -> `{"errors"}`, one text per
-    variant, empty where it ran, and the outputs' bytes of those that did."""
+    """`{"workload", "variants": [{"target", "threads", "schedule", "label"}], "missing"}` and the arguments' bytes -> `{"errors"}`, one text
+    per variant, empty where it ran, and the outputs' bytes of those that did.
+
+    missing: by role, how many elements the buffers are too short, to see the guards work.
+    """
 
     def warm_up(self) -> None:
         load_objects((), native_runtime().symbols)
@@ -47,7 +50,7 @@ class GuardedJobs:
         for variant in job.header["variants"]:
             print(f"while running {variant['label']}", file=sys.stderr, flush=True)
             try:
-                results.append(_run_twice(workload, variant, arguments))
+                results.append(_run_twice(workload, variant, arguments, job.header["missing"]))
                 errors.append("")
             except (TilewrightError, AssertionError) as error:
                 errors.append(f"{type(error).__name__}: {error}")
@@ -61,24 +64,32 @@ def _arrays(types: Sequence[Any], data: bytes) -> Iterator[Array]:
         start += kind.size_bytes
 
 
-def _run_twice(workload: Workload, variant: dict[str, Any], arguments: Sequence[Array]) -> bytes:
+def _run_twice(workload: Workload, variant: dict[str, Any], arguments: Sequence[Array], missing: Mapping[str, int]) -> bytes:
     artifact = compile_kernel(workload, Schedule.from_json(variant["schedule"]), Target.parse(variant["target"]))
     code = load_objects((artifact.object_code,), native_runtime().symbols)
     with ThreadPool(variant["threads"], native_runtime()) as pool:
-        first, second = (_run(artifact, code, arguments, pool, placement) for placement in Placement)
+        first, second = (_run(artifact, code, arguments, pool, placement, missing) for placement in Placement)
     assert first == second, "the outputs depend on what memory held before"
     return first
 
 
-def _run(artifact: Artifact, code: LoadedObjects, arguments: Sequence[Array], pool: ThreadPool, placement: Placement) -> bytes:
+def _run(
+    artifact: Artifact,
+    code: LoadedObjects,
+    arguments: Sequence[Array],
+    pool: ThreadPool,
+    placement: Placement,
+    missing: Mapping[str, int],
+) -> bytes:
     buffers: dict[tuple[ParamRole, int], GuardedBuffer] = {}
 
     def address(param: Param) -> int:
         key = (param.role, param.index)
         if key not in buffers:
-            buffers[key] = GuardedBuffer(np.dtype(param.buffer.dtype), int(np.prod(param.buffer.shape)), placement)
+            count = int(np.prod(param.buffer.shape)) - missing.get(param.role, 0)
+            buffers[key] = GuardedBuffer(np.dtype(param.buffer.dtype), count, placement)
             if param.role is ParamRole.ARGUMENT:
-                buffers[key].array[:] = arguments[param.index]
+                buffers[key].array[:] = arguments[param.index][:count]
                 buffers[key].forbid_writes()
         return buffers[key].address
 

@@ -4,7 +4,7 @@ A variant is a target, a number of threads and a schedule. The vectors have the 
 that fits one wide vector takes other paths through code generation than one that needs several narrow ones and a tail.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
@@ -64,9 +64,20 @@ class NativeChecker:
     def close(self) -> None:
         self._pool.close()
 
-    def check(self, workload: Workload, arguments: Sequence[Array], expected: Sequence[Array], variants: Sequence[Variant]) -> None:
-        """Every variant computes `expected`, stays inside its buffers, and depends on nothing but the arguments."""
-        header = {"workload": workload.to_json(), "variants": [variant.to_json() for variant in variants]}
+    def check(
+        self,
+        workload: Workload,
+        arguments: Sequence[Array],
+        expected: Sequence[Array],
+        variants: Sequence[Variant],
+        missing: Mapping[str, int] | None = None,
+    ) -> None:
+        """Every variant computes `expected`, stays inside its buffers, and depends on nothing but the arguments.
+
+        missing: elements that the buffers lack, by role, which must make this fail.
+        """
+        plans = [variant.to_json() for variant in variants]
+        header = {"workload": workload.to_json(), "variants": plans, "missing": dict(missing or {})}
         blob = b"".join(np.ascontiguousarray(array).tobytes() for array in arguments)
         outcome = self._pool.wait(self._pool.submit(header, blob, timeout_secs=TIMEOUT_SECS))
         assert outcome.kind is OutcomeKind.DONE, f"{workload}: {outcome.kind} {outcome.text}"

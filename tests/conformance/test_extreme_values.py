@@ -54,7 +54,24 @@ def test_extrema_of_special_numbers(op: str, check: Check) -> None:
 @pytest.mark.parametrize("count", WIDTHS)
 @pytest.mark.parametrize(
     "op",
-    ["relu", "abs", "neg", "sign", "floor", "ceil", "round", "sqrt", "reciprocal", "exp", "log", "tanh", "sigmoid", "erf", "isnan", "softsign"]
+    [
+        "relu",
+        "abs",
+        "neg",
+        "sign",
+        "floor",
+        "ceil",
+        "round",
+        "sqrt",
+        "reciprocal",
+        "exp",
+        "log",
+        "tanh",
+        "sigmoid",
+        "erf",
+        "isnan",
+        "softsign",
+    ]
     + ["sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh", "asinh", "acosh", "atanh", "softplus", "mish", "hard_swish", "swish"],
 )
 def test_special_numbers(op: str, count: int, check: Check) -> None:

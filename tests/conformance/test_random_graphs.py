@@ -1,0 +1,66 @@
+"""Random networks (those of `tests/compiler/graph`) as machine code: whole, and each of their fused kernels between guard pages."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from compiler.driver import NoSchedules, compile_model
+from compiler.graph import Graph, evaluate, extract_groups, optimize_graph
+from compiler.target import Target
+from schedule_space import default_schedule
+from tests.compiler.graph.conftest import RandomNet
+from tests.conformance.native_check import NativeChecker, assert_close, default_variant, drawn_variants, reference, targets
+
+Array = NDArray[Any]
+
+QUICK_SEEDS, SLOW_SEEDS = range(24), range(1000, 1300)
+STEPS = 14
+
+
+def inputs_of(graph: Graph, seed: int) -> dict[str, Array]:
+    rng = np.random.default_rng(seed)
+    return {name: rng.standard_normal(graph.types[name].shape).astype(np.float32) for name in graph.inputs}
+
+
+def check_whole(seed: int) -> None:
+    graph = RandomNet(seed).build(STEPS)
+    inputs = inputs_of(graph, seed)
+    names = list(targets())
+    target: Target = targets()[names[seed % len(names)]]
+    executable = compile_model(
+        graph, target, NoSchedules(), device=None, default_schedule=default_schedule, threads=1 + seed % 2, cache=None
+    )
+    for _ in range(2):  # the second run finds the first one's numbers in its memory
+        for name, got, want in zip(graph.outputs, executable.run(inputs), evaluate(graph, inputs), strict=True):
+            assert_close(got, want, f"seed {seed}: {name}")
+
+
+def check_kernels(seed: int, checker: NativeChecker, draws: int) -> None:
+    names = list(targets())
+    target = names[seed % len(names)]
+    graph = optimize_graph(RandomNet(seed).build(STEPS), targets()[target])
+    rng = np.random.default_rng(seed)
+    for workload in dict.fromkeys(group.workload for group in extract_groups(graph)):
+        arguments = [rng.standard_normal(argument.type.shape).astype(argument.type.dtype) for argument in workload.arguments]
+        threads = int(rng.integers(1, 3))
+        variants = [default_variant(workload, target, threads), *drawn_variants(workload, target, 3 - threads, draws)]
+        checker.check(workload, arguments, reference(workload, arguments), variants)
+
+
+@pytest.mark.parametrize("seed", QUICK_SEEDS)
+def test_network(seed: int) -> None:
+    check_whole(seed)
+
+
+@pytest.mark.parametrize("seed", QUICK_SEEDS[::3])
+def test_kernels(seed: int, checker: NativeChecker) -> None:
+    check_kernels(seed, checker, draws=1)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", SLOW_SEEDS)
+def test_many_networks(seed: int, checker: NativeChecker) -> None:
+    check_whole(seed)
+    check_kernels(seed, checker, draws=3)
