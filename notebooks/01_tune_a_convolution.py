@@ -1,11 +1,11 @@
 # %% [markdown]
 # # Tune one convolution
 #
-# A model is a few dozen kernels, and each of them is tuned in the same way. This notebook follows a single one, a 3x3
-# convolution out of ResNet-18, through every stage: the **workload** says what is to be computed, its **space** holds
-# the ways to compute it, each **candidate** becomes a loop nest and then machine code, **measuring** says how fast and
-# whether it is right, a **cost model** learns from that, and **search** decides what to measure next. All numbers below
-# are measured on the machine that ran the notebook.
+# A model is a few dozen kernels, and each of them is tuned in the same way. This notebook follows a single one, a
+# depthwise convolution out of MobileNet, through every stage: the **workload** says what is to be computed, its
+# **space** holds the ways to compute it, each **candidate** becomes a loop nest and then machine code, **measuring**
+# says how fast and whether it is right, a **cost model** learns from that, and **search** decides what to measure next.
+# All numbers below are measured on the machine that ran the notebook.
 
 # %%
 import matplotlib.pyplot as plt
@@ -36,14 +36,14 @@ WIDTH = 150  # of printed loop nests
 # %%
 target = resolve_target("host", threads=1)
 lanes = target.vector_lanes
-channels, size = 64, 56
+channels, size, kernel, stride = 64, 112, 3, 2
 activations = TensorType((1, channels // lanes, size, size, lanes))
-weights = TensorType((channels, channels, 3, 3))
+weights = TensorType((channels, 1, kernel, kernel))
 attributes = {
-    "strides": (1, 1),
-    "padding": (1, 1, 1, 1),
+    "strides": (stride, stride),
+    "padding": (kernel // 2,) * 4,
     "dilations": (1, 1),
-    "groups": 1,
+    "groups": channels,
     "layout": f"NCHW{lanes}c",
     "out_layout": f"NCHW{lanes}c",
 }
@@ -123,7 +123,7 @@ assert measurement.best_secs is not None
 print(f"{workload_flops(workload) / measurement.best_secs / 1e9:.1f} GFLOP/s without any tuning")
 
 # %% [markdown]
-# Drawn at random, most candidates are much slower than the default, and a few are faster:
+# Candidates that are drawn at random lie far apart:
 
 # %%
 drawn = space.sample(np.random.default_rng(0), TRIALS)
@@ -158,30 +158,32 @@ print(f"{rows.shape[1]} features; rank correlation {np.corrcoef(ranks[0], ranks[
 # ## The search
 #
 # `tune` puts it together: batch by batch it proposes, builds, times, stores every trial, and learns. Here are two
-# strategies on the same budget, each into a database of its own.
+# strategies on the same budget, each into a database of its own; a dot is a trial.
 
 
 # %%
 def tune(strategy: str, database: tw.Database) -> list[float]:
-    """The best time so far after each trial, in microseconds."""
-    best: list[float] = []
+    """The time of each trial in microseconds, not-a-number where it failed."""
+    times: list[float] = []
 
     def listen(event: Event) -> None:
-        if isinstance(event, TrialDone) and event.state.best_secs is not None:
-            best.append(event.state.best_secs * 1e6)
+        if isinstance(event, TrialDone):
+            times.append((event.measurement.best_secs or float("nan")) * 1e6)
 
     tw.tune({workload: 1}, target, database=database, trials=TRIALS, tuner=strategy, on_event=listen)
-    return best
+    return times
 
 
 databases = {strategy: tw.Database("sqlite://") for strategy in ("random", "xgb")}
 figure, axes = plt.subplots(figsize=(7, 3))
 for strategy, database in databases.items():
-    best_so_far = tune(strategy, database)
-    axes.step(range(1, len(best_so_far) + 1), best_so_far, where="post", label=strategy)
+    times = tune(strategy, database)
+    best_so_far = np.fmin.accumulate(times)
+    (line,) = axes.step(range(1, len(times) + 1), best_so_far, where="post", label=f"{strategy}, best so far")
+    axes.plot(range(1, len(times) + 1), times, ".", color=line.get_color(), alpha=0.5)
     rate = workload_flops(workload) / best_so_far[-1] / 1e3
-    print(f"{strategy:6} {best_so_far[-1]:.1f} us, {rate:.1f} GFLOP/s after {len(best_so_far)} trials")
-axes.set(xlabel="trials", ylabel="best so far, microseconds")
+    print(f"{strategy:6} {best_so_far[-1]:.1f} us, {rate:.1f} GFLOP/s after {len(times)} trials")
+axes.set(xlabel="trials", ylabel="microseconds", yscale="log")
 axes.legend()
 plt.show()
 

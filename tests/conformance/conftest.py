@@ -35,7 +35,7 @@ def workloads_of(op: str, arrays: Sequence[Array], attributes: dict[str, Any]) -
 
 @pytest.fixture(scope="module")
 def check(checker: NativeChecker, request: pytest.FixtureRequest) -> Callable[..., tuple[Array, ...]]:
-    """`check(op, arrays, key=value, ...)` as in `tests/compiler/ops`: compares machine code and reference, and returns the reference's outputs.
+    """`check(op, arrays, key=value, ...)` as in `tests/compiler/ops`: machine code against reference; returns the reference's outputs.
 
     A module that sets `SWEEP` tries every variant, others some of them, by turns.
     """

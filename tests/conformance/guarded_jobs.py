@@ -29,8 +29,8 @@ Array = NDArray[Any]
 
 
 class GuardedJobs:
-    """`{"workload", "variants": [{"target", "threads", "schedule", "label"}], "missing"}` and the arguments' bytes -> `{"errors"}`, one text
-    per variant, empty where it ran, and the outputs' bytes of those that did.
+    """In: `{"workload", "variants": [{"target", "threads", "schedule", "label"}], "missing"}` and the arguments' bytes. Out: `{"errors"}`,
+    one text per variant, empty where it ran, and the outputs' bytes of those that did.
 
     missing: by role, how many elements the buffers are too short, to see the guards work.
     """
@@ -48,7 +48,8 @@ class GuardedJobs:
         errors: list[str] = []
         results: list[bytes] = []
         for variant in job.header["variants"]:
-            print(f"while running {variant['label']}", file=sys.stderr, flush=True)
+            sys.stderr.write(f"while running {variant['label']}\n")  # the last words of a child that dies
+            sys.stderr.flush()
             try:
                 results.append(_run_twice(workload, variant, arguments, job.header["missing"]))
                 errors.append("")

@@ -15,6 +15,7 @@ Array = NDArray[Any]
 
 BLOCKED = {"layout": "NCHW16c", "out_layout": "NCHW16c"}
 EIGHTS = {"layout": "NCHW8c", "out_layout": "NCHW8c"}
+POOL_3D = {"kernel": (2, 3, 2), "strides": (1, 2, 1), "padding": (1, 0, 1, 0, 1, 0), "dilations": (1, 1, 2), "output_size": (5, 4, 20)}
 
 
 def chain(shape: tuple[int, ...], *ops: str) -> Workload:
@@ -59,8 +60,7 @@ LARGER: Mapping[str, Workload] = {
     ),
     "average_pool_3d": single(
         "average_pool",
-        {**POOL, "kernel": (2, 3, 2), "strides": (1, 2, 1), "padding": (1, 0, 1, 0, 1, 0), "dilations": (1, 1, 2), "output_size": (5, 4, 20)},
-        argument(1, 3, 5, 7, 21),
+        {**POOL, **POOL_3D}, argument(1, 3, 5, 7, 21),
     ),
     "global_pool_wide": single("global_average_pool", {"layout": "NCHW"}, argument(1, 70, 13, 13)),
     "global_pool_blocked_16": single("global_max_pool", {"layout": "NCHW16c"}, argument(1, 9, 13, 13, 16)),
