@@ -16,8 +16,10 @@ from numpy.typing import NDArray
 import tilewright as tw
 from examples.fetch_package import TEXT_DIRECTION, fetch
 from examples.text_line import HEIGHT, LABELS, WIDTH, classifier_input, render
+from measure import describe_host
 from tilewright.compare_libraries import CompiledModel, compare, with_static_inputs
 from tilewright.peers import load_peer
+from tilewright.resolve_target import resolve_target
 
 FOLDER = Path("demo-output")
 MINUTES = 2.5  # of tuning, over all runs of the demo
@@ -55,9 +57,11 @@ def main(folder: Path = FOLDER, minutes: float = MINUTES) -> None:
 
 
 def tune(model: tw.Model, database: tw.Database, threads: int, minutes: float) -> None:
-    """Spends what earlier runs have left of the minutes."""
+    """Spends what earlier runs have left of the minutes; all of them where this device has no record of some kernel."""
+    target, device = resolve_target("host", threads), describe_host()
+    known = all(database.best_record(workload, target, device) for workload in model.workloads(target))
     spent = sum((session.ended - session.started).total_seconds() / 60 for session in database.sessions() if session.ended is not None)
-    left = minutes - spent
+    left = minutes - spent if known else minutes
     if left < LEAST_SHARE * minutes:
         trials = sum(database.status_counts().values())
         print(f"tuned already: {trials} trials in {spent:.1f} minutes; remove {database.url.removeprefix('sqlite:///')} to start afresh")

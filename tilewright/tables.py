@@ -6,7 +6,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-LOG_WIDTH = 200  # columns, where there is no terminal to ask
+LOG_WIDTH = 1000  # columns, where there is no terminal to ask: a row is a line
 
 
 def show_table(table: Table, file: IO[str]) -> None:

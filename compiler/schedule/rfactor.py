@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from compiler.errors import ScheduleError
 from compiler.loop_ir import Allocate, For, IfThen, LoopFunc, Stmt, Update, seq
-from compiler.schedule.locate import find_stage, replace, written
+from compiler.schedule.locate import find_stage, path_to, replace, written
 from compiler.schedule.step import register_step
 from compiler.te import Buffer, Expr, Load, Var, substitute
 
@@ -19,6 +19,8 @@ class RFactor:
         for k.0 in range(0, 8):                  s.rf[i, k.1] += a[i, k.0*16 + k.1]
             for k.1 in range(0, 16):   ->    for i: for k.1:  # reduce
                 s[i] += a[i, k.0*16 + k.1]       s[i] += s.rf[i, k.1]
+
+    Of a stage that stands inside a loop each iteration has partial results of its own, since threads may share the iterations.
     """
 
     kind: ClassVar[str] = "rfactor"
@@ -47,7 +49,8 @@ class RFactor:
             raise ScheduleError(f"rfactor: split the data loops of {self.stage!r} after it")
         names = {loop.name: f"{self.name}.{loop.name.removeprefix(f'{self.stage}.')}" for loop in loops}
         variables: dict[str, Expr] = {old: Var(new) for old, new in names.items()}
-        buffer = Buffer(self.name, (*stmt.buffer.shape, factored.extent), stmt.buffer.dtype)
+        inside = any(isinstance(outer, For) for outer in (path_to(func.body, nest) or ())[:-1])
+        buffer = Buffer(self.name, (*stmt.buffer.shape, factored.extent), stmt.buffer.dtype, "local" if inside else "global")
         indices = (*(variables[loop.name] for loop in data), variables[factored.name])
         partial: Stmt = Update(buffer, indices, stmt.combiner, substitute(stmt.value, variables))
         for guard in reversed(guards):
@@ -60,4 +63,7 @@ class RFactor:
         final = For(factored.name, factored.extent, final, reduce=True)
         for loop in reversed(data):
             final = For(loop.name, loop.extent, final)
-        return LoopFunc(func.name, func.params, Allocate(buffer, replace(func.body, nest, seq(partial, final))))
+        both = seq(partial, final)
+        if inside:
+            return LoopFunc(func.name, func.params, replace(func.body, nest, Allocate(buffer, both)))
+        return LoopFunc(func.name, func.params, Allocate(buffer, replace(func.body, nest, both)))
