@@ -5,6 +5,7 @@ and not the tests.
 """
 
 import ctypes
+import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -13,17 +14,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from compiler.codegen import Artifact
-from compiler.codegen.llvm import LoadedObjects, load_objects
-from compiler.driver import compile_kernel
+from compiler.codegen.llvm import LoadedObjects, generate_object, load_objects
 from compiler.driver.loaded_kernel import call_kernel
 from compiler.errors import TilewrightError
-from compiler.lower import Param, ParamRole
+from compiler.lower import Param, ParamRole, lower
 from compiler.runtime import ThreadPool, native_runtime
 from compiler.schedule import Schedule
 from compiler.target import Target
 from compiler.workload import Workload
 from measure.frames import Frame
 from tests.conformance.guarded_memory import GuardedBuffer, Placement
+from tests.conformance.race_check import find_races
 
 Array = NDArray[Any]
 
@@ -48,14 +49,20 @@ class GuardedJobs:
         errors: list[str] = []
         results: list[bytes] = []
         for variant in job.header["variants"]:
-            sys.stderr.write(f"while running {variant['label']}\n")  # the last words of a child that dies
-            sys.stderr.flush()
+            _say(f"while running {variant['label']}")
             try:
                 results.append(_run_twice(workload, variant, arguments, job.header["missing"]))
                 errors.append("")
             except (TilewrightError, AssertionError) as error:
                 errors.append(f"{type(error).__name__}: {error}")
         return Frame({"errors": errors}, b"".join(results))
+
+
+def _say(text: str) -> None:
+    """The only words in the child's log, which is quoted if it dies."""
+    descriptor = sys.stderr.fileno()
+    os.ftruncate(descriptor, 0)
+    os.pwrite(descriptor, text.encode(), 0)
 
 
 def _arrays(types: Sequence[Any], data: bytes) -> Iterator[Array]:
@@ -66,7 +73,11 @@ def _arrays(types: Sequence[Any], data: bytes) -> Iterator[Array]:
 
 
 def _run_twice(workload: Workload, variant: dict[str, Any], arguments: Sequence[Array], missing: Mapping[str, int]) -> bytes:
-    artifact = compile_kernel(workload, Schedule.from_json(variant["schedule"]), Target.parse(variant["target"]))
+    target = Target.parse(variant["target"])
+    lowered = lower(workload, Schedule.from_json(variant["schedule"]), target)
+    races = [race for func in (lowered.main, lowered.pack) if func is not None for race in find_races(func)]
+    assert not races, "; ".join(races)
+    artifact = generate_object(lowered, target, "kernel")
     code = load_objects((artifact.object_code,), native_runtime().symbols)
     with ThreadPool(variant["threads"], native_runtime()) as pool:
         first, second = (_run(artifact, code, arguments, pool, placement, missing) for placement in Placement)
