@@ -1,9 +1,22 @@
 """Workload + schedule -> two functions that code generation can take as they are. Next: `compiler/codegen`."""
 
+from collections.abc import Iterator
 from math import prod
 
 from compiler.errors import ScheduleError
-from compiler.loop_ir import Allocate, LoopFunc, Stmt, simplify_func, sub_statements, verify, walk_statements
+from compiler.loop_ir import (
+    Allocate,
+    For,
+    IfThen,
+    LoopFunc,
+    LoopKind,
+    Stmt,
+    Store,
+    simplify_func,
+    sub_statements,
+    verify,
+    walk_statements,
+)
 from compiler.lower.flatten_buffers import flatten_buffers
 from compiler.lower.lowered import LoweredKernel
 from compiler.lower.peel_tails import peel_tails
@@ -11,6 +24,7 @@ from compiler.lower.place_reduction_init import place_reduction_init
 from compiler.lower.separate_constants import separate_constants
 from compiler.schedule import Schedule
 from compiler.target import Target
+from compiler.te import Expr, Var, walk
 from compiler.workload import Workload
 
 MAX_LOCAL_BYTES = 512 * 1024  # scratch stands on the stack of a thread, which is 8 MiB on Linux
@@ -21,6 +35,7 @@ def lower(workload: Workload, schedule: Schedule, target: Target) -> LoweredKern
     """Apply `schedule` to the workload's naive loop nest and lower it; raises `ScheduleError` where that is not possible on `target`."""
     func = lower_func(schedule.apply(workload.naive))
     _check_sizes(func, target)
+    _check_shared(func)
     constants = [name for name, argument in zip(workload.argument_names, workload.arguments, strict=True) if argument.constant]
     lowered = separate_constants(func, len(workload.arguments), constants)
     verify(lowered.main, lowered=True)
@@ -45,6 +60,30 @@ def _check_sizes(func: LoopFunc, target: Target) -> None:
     local = _local_bytes(func.body)
     if local > MAX_LOCAL_BYTES:
         raise ScheduleError(f"scratch of {local} bytes: at most {MAX_LOCAL_BYTES} are allowed")
+
+
+def _check_shared(func: LoopFunc) -> None:
+    """Threads must not write the same elements: what a parallel loop's body writes is its own, or depends on the loop's variable."""
+    for loop in walk_statements(func.body):
+        if isinstance(loop, For) and loop.kind is LoopKind.PARALLEL and loop.extent > 1:
+            own = {stmt.buffer.name for stmt in walk_statements(loop.body) if isinstance(stmt, Allocate)}
+            shared = next((name for name in _fixed_targets(loop.body, loop.name) if name not in own), None)
+            if shared is not None:
+                raise ScheduleError(f"parallel loop {loop.name!r}: every iteration writes the same elements of {shared!r}")
+
+
+def _fixed_targets(stmt: Stmt, variable: str) -> Iterator[str]:
+    """Buffers that `stmt` writes at places that do not depend on `variable`, and whatever its value is."""
+    if isinstance(stmt, IfThen) and _mentions(stmt.condition, variable):
+        return
+    if isinstance(stmt, Store) and not any(_mentions(index, variable) for index in stmt.indices):
+        yield stmt.buffer.name
+    for sub in sub_statements(stmt):
+        yield from _fixed_targets(sub, variable)
+
+
+def _mentions(expr: Expr, name: str) -> bool:
+    return any(isinstance(node, Var) and node.name == name for node in walk(expr))
 
 
 def _local_bytes(stmt: Stmt) -> int:

@@ -1,6 +1,8 @@
 """Real models compiled to machine code compute what onnxruntime computes: by default schedules, and by schedules drawn from the spaces."""
 
 from collections.abc import Container, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,10 +13,12 @@ from numpy.typing import NDArray
 
 from compiler.driver import NoSchedules, ObjectCache, ScheduleChoice, ScheduleSource, compile_model
 from compiler.frontends.onnx import load_onnx
+from compiler.graph import Graph
 from compiler.runtime import Executable
 from compiler.target import Target
 from compiler.workload import Workload
 from schedule_space import default_schedule, space_for
+from tests.conformance.native_check import targets
 from tests.models.real_models import LIGHT_MODELS, TRAINED_MODELS, FetchError, RealModel, with_seeded_weights
 
 Array = NDArray[Any]
@@ -25,7 +29,7 @@ SLOW = frozenset(
     {"light_bvlc_alexnet", "light_densenet121", "light_inception_v1", "light_inception_v2", "light_resnet50", "light_vgg19"}
     | {"basic_pitch", "ocr_det", "open_nsfw"}
 )
-DRAWN_MODELS = frozenset({"light_squeezenet", "light_shufflenet", "ocr_cls", "ocr_det"})
+VARIED = [model for model in LIGHT_MODELS + TRAINED_MODELS if model.name in ("light_squeezenet", "light_shufflenet", "ocr_cls", "ocr_det")]
 DRAWS = 4
 
 
@@ -62,15 +66,21 @@ def check_outputs(executable: Executable, inputs: dict[str, Array], expected: li
         np.testing.assert_allclose(ours, theirs, rtol=0, atol=TOLERANCE * float(np.abs(theirs).max()), err_msg=item.name)
 
 
+def compiled(graph: Graph, source: ScheduleSource[None], threads: int, target: Target = HOST) -> Executable:
+    return compile_model(graph, target, source, device=None, default_schedule=default_schedule, threads=threads, cache=ObjectCache())
+
+
+def inputs_of(graph: Graph, model: RealModel, seed: int = 0) -> dict[str, Array]:
+    return model.inputs({name: (graph.types[name].shape, graph.types[name].dtype) for name in graph.inputs}, seed)
+
+
 def check_model(proto: onnx.ModelProto, model: RealModel, sources: Sequence[tuple[ScheduleSource[None], int]]) -> None:
     """sources: of schedules, each with the number of threads to compile for."""
     graph = load_onnx(proto, model.shapes)
-    inputs = model.inputs({name: (graph.types[name].shape, graph.types[name].dtype) for name in graph.inputs})
+    inputs = inputs_of(graph, model)
     expected = expected_outputs(proto, inputs)
     for source, threads in sources:
-        executable = compile_model(
-            graph, HOST, source, device=None, default_schedule=default_schedule, threads=threads, cache=ObjectCache()
-        )
+        executable = compiled(graph, source, threads)
         replaced = [kernel for kernel in executable.kernels if "failed" in kernel.schedule_source]
         assert not replaced, f"{replaced[0].workload}: {replaced[0].schedule_source}"
         for _ in range(2):  # the second run finds the first one's numbers in its memory
@@ -97,9 +107,36 @@ def test_trained_model(model: RealModel) -> None:
     check_model(fetched(model), model, [(NoSchedules(), 1), (NoSchedules(), 2)])
 
 
+def test_a_saved_model_and_calls_at_once(tmp_path: Path) -> None:
+    """The library that `save` writes gives the same bits, also to several callers at the same time."""
+    (model,) = (each for each in LIGHT_MODELS if each.name == "light_squeezenet")
+    graph = load_onnx(with_seeded_weights(model.load()), model.shapes)
+    executable = compiled(graph, NoSchedules(), 2)
+    batches = [inputs_of(graph, model, seed) for seed in range(6)]
+    expected = [executable.run(inputs) for inputs in batches]
+    executable.save(tmp_path / "model.so")
+    loaded = Executable.load(tmp_path / "model.so")
+    for each in (executable, loaded):
+        with ThreadPoolExecutor(3) as callers:
+            for ours, theirs in zip(callers.map(each.run, batches), expected, strict=True):
+                for got, want in zip(ours, theirs, strict=True):
+                    np.testing.assert_array_equal(got, want)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("target", [name for name in targets() if name != "host"])
+@pytest.mark.parametrize("model", with_marks(VARIED, ()))
+def test_other_targets(model: RealModel, target: str) -> None:
+    proto = fetched(model)
+    proto = proto if model.package else with_seeded_weights(proto)
+    graph = load_onnx(proto, model.shapes)
+    inputs = inputs_of(graph, model)
+    check_outputs(compiled(graph, NoSchedules(), 2, targets()[target]), inputs, expected_outputs(proto, inputs))
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("draw", range(DRAWS))
-@pytest.mark.parametrize("model", with_marks([model for model in LIGHT_MODELS + TRAINED_MODELS if model.name in DRAWN_MODELS], ()))
+@pytest.mark.parametrize("model", with_marks(VARIED, ()))
 def test_drawn_schedules(model: RealModel, draw: int) -> None:
     proto = fetched(model)
     threads = 1 + draw % 2

@@ -12,7 +12,7 @@ from llvmlite import ir
 
 from compiler.codegen.llvm.affine import UNBOUNDED, Affine, bounds, combine, split_by
 from compiler.codegen.llvm.frame import Frame
-from compiler.codegen.llvm.llvm_types import I64, constant
+from compiler.codegen.llvm.llvm_types import I64, constant, lanes_of
 from compiler.codegen.llvm.scope import Instruction
 from compiler.errors import CodegenError
 from compiler.loop_ir import linear
@@ -127,7 +127,8 @@ class IndexEmitter:
                     return self.index(then if decided else otherwise)
         if self._varies(expr):
             return None
-        return self._atom_of(self._evaluate(expr))
+        value = self._evaluate(expr)
+        return None if lanes_of(value.type) else self._atom_of(value)  # under a mask even a load of one element has lanes
 
     def _varies(self, expr: Expr) -> bool:
         """Whether the lanes of the vector loop may differ in `expr`."""
