@@ -65,6 +65,11 @@ def test_json_lines(command: Command, tmp_path: Path, classifier: Path) -> None:
     assert f"--db {url} --threads 1 --trials {TRIALS} --seed 5" in session.session.command_line
 
 
+def heed_interrupts() -> None:
+    """What runs in the background of a shell script is started with SIGINT ignored, and its children with it."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupted_session_says_how_to_go_on(tmp_path: Path, classifier: Path, number: signal.Signals) -> None:
     url = f"sqlite:///{tmp_path / 't.db'}"
@@ -85,13 +90,13 @@ def test_an_interrupted_session_says_how_to_go_on(tmp_path: Path, classifier: Pa
     ]
     environment = child_environment([str(ROOT), *sys.path])
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    with subprocess.Popen([*words, "--json"], cwd=ROOT, env=environment, text=True, **pipes) as session:
+    with subprocess.Popen([*words, "--json"], cwd=ROOT, env=environment, text=True, preexec_fn=heed_interrupts, **pipes) as session:
         assert session.stdout is not None
         for line in session.stdout:
             if json.loads(line).get("progress", {}).get("trials") == TRIALS:
                 break
         session.send_signal(number)
-        rest, said = session.communicate()
+        rest, said = session.communicate(timeout=120)
     finished = json.loads(rest.splitlines()[-1])
     assert (session.returncode, finished["stop"]) == (130, "interrupted")
     trials = finished["progress"]["trials"]
