@@ -40,10 +40,16 @@ class RunJobs:
         self._case(job.header)
 
     def handle(self, job: Frame) -> Frame:
-        """`{"workload", "seed", "threads", "sampling", "sizes", "limits" or "rounds"}`, and the artifacts, of `sizes` bytes each."""
+        """`{"workload", "seed", "threads", "footprint", "sampling", "sizes", "limits" or "rounds"}`, and the artifacts themselves."""
         case = self._case(job.header)
         with ThreadPool(job.header["threads"], native_runtime()) as pool:
-            kernels = [LoadedKernel(artifact, pool).prepare(case.inputs, case.workload.output_types) for artifact in _artifacts(job)]
+            constants = {position for position, argument in enumerate(case.workload.arguments) if argument.constant}
+            kernels = [
+                LoadedKernel(artifact, pool).prepare(
+                    case.inputs, case.workload.output_types, constants=constants, footprint_bytes=job.header["footprint"]
+                )
+                for artifact in _artifacts(job)
+            ]
             sampling = SamplingOptions(**job.header["sampling"])
             if "rounds" in job.header:
                 return _compare(kernels, case, sampling, job.header["rounds"])

@@ -27,6 +27,8 @@ def _half_of_memory_bytes() -> int | None:
 class RunnerOptions:
     """threads: what a kernel runs on; None: as many as its target has cores. memory_bytes: of a child, beyond inputs and reference.
 
+    footprint_bytes: of the weights of the model that the kernels belong to; each call then finds its own as cold as they would be there.
+    0: the weights of a kernel stay in the caches from call to call.
     comparison_secs, comparison_rounds: the length and number of samples when the best candidates are timed against each other.
     """
 
@@ -34,6 +36,7 @@ class RunnerOptions:
     timeout_secs: float = 10.0
     memory_bytes: int | None = field(default_factory=_half_of_memory_bytes)
     input_seed: int = 0
+    footprint_bytes: int = 0
     sampling: SamplingOptions = field(default_factory=SamplingOptions)
     comparison_secs: float = 2e-3
     comparison_rounds: int = 8
@@ -85,6 +88,7 @@ class LocalRunner:
             "workload": request.workload.canonical,
             "seed": self._options.input_seed,
             "threads": self._options.threads or request.target.cores,
+            "footprint": self._options.footprint_bytes,
             "sampling": asdict(sampling),
         }
 

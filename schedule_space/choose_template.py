@@ -11,10 +11,11 @@ from schedule_space.space import ScheduleSpace, Template
 from schedule_space.staged import Staged
 from schedule_space.structure import Structure, structure_of
 from schedule_space.tiled_reduction import TiledReduction
+from schedule_space.winograd import Winograd
 
 TemplateFactory = Callable[[Structure, Target, int], Template]
 
-OVERRIDES: dict[str, TemplateFactory] = {}
+OVERRIDES: dict[str, TemplateFactory] = {"winograd_conv2d": Winograd}
 
 
 def override_template(op: str) -> Callable[[TemplateFactory], TemplateFactory]:

@@ -2,10 +2,11 @@
 
 from dataclasses import dataclass
 from functools import cached_property
+from math import prod
 
 from compiler.loop_ir import linear
 from compiler.target import Target
-from compiler.te import Axis, Const, Expr, Load, Tensor, Var, producers, walk
+from compiler.te import Axis, Expr, Load, Tensor, Var, producers, walk
 from schedule_space.structure import Structure, data_axes, loads_of, reduce_axes
 
 MAX_TILED_AXES = 3
@@ -36,18 +37,7 @@ class ReductionNest:
 
     @cached_property
     def output(self) -> str:
-        """The stage whose tile is written: the last of the elementwise stages that follow the anchor point by point."""
-        name = self.anchor
-        while name not in self.structure.output_names:
-            readers = self.structure.readers[name]
-            reader = self.structure.stages[readers[0]]
-            own = data_axes(reader)
-            if len(readers) != 1 or reader.shape != self.stage.shape:
-                break
-            if not all(_is_point(load, own) for load in loads_of(reader) if load.buffer.name == name):
-                break
-            name = readers[0]
-        return name
+        return self.structure.pointwise_output(self.anchor)
 
     @cached_property
     def axes(self) -> tuple[Axis, ...]:
@@ -107,6 +97,13 @@ class ReductionNest:
         return tuple(found)
 
     @cached_property
+    def streamed(self) -> tuple[str, ...]:
+        """Constants that the anchor reads vector by vector and that are too large for the first cache."""
+        found = dict.fromkeys(load.buffer for load in loads_of(self.stage) if self.axes[-1].name in _variables(load))
+        large = (buffer for buffer in found if prod(buffer.shape) * buffer.dtype.itemsize > self.target.l1_bytes)
+        return tuple(buffer.name for buffer in large if buffer.name in self.structure.constant)
+
+    @cached_property
     def windowed(self) -> bool:
         """Whether no operand is broadcast (pools, depthwise convolutions): neighbouring windows then share their elements in registers."""
         return all(operand.is_vector for operand in self.operands)
@@ -161,11 +158,6 @@ class ReductionNest:
 
 def _variables(load: Load) -> set[str]:
     return {node.name for index in load.indices for node in walk(index) if isinstance(node, Var)}
-
-
-def _is_point(load: Load, axes: tuple[Axis, ...]) -> bool:
-    """Whether the load reads the very element that is computed."""
-    return all(index == axis.var or (axis.extent == 1 and index == Const(0)) for index, axis in zip(load.indices, axes, strict=True))
 
 
 def _strides(index: Expr) -> tuple[tuple[str, int], ...] | None:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from math import prod
 
-from compiler.schedule import Fuse, Parallel, Split, Step, Vectorize
+from compiler.schedule import Fuse, Parallel, Split, Step, Vectorize, blocked_shape
 from compiler.target import Target
 from compiler.te import Tensor
 from schedule_space.structure import data_axes
@@ -43,6 +43,6 @@ def schedule_packing(
     name: str, shape: Sequence[int], blocks: tuple[tuple[int, int], ...], order: tuple[int, ...], target: Target
 ) -> Iterator[Step]:
     """Steps for the copy that `CacheRead(buffer, reader, name, blocks, order)` makes of a buffer of `shape`."""
-    outer = [-(-extent // dict(blocks).get(axis, 1)) for axis, extent in enumerate(shape)]
-    extents = [[*outer, *(factor for _, factor in blocks)][axis] for axis in order]
+    blocked = blocked_shape(shape, blocks)
+    extents = [blocked[axis] for axis in order]
     yield from _share(name, [f"{name}.d{position}" for position in range(len(extents))], extents, target)

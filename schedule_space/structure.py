@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-from compiler.te import Axis, Binary, Expr, Load, Select, Tensor, Var, producers, walk
+from compiler.te import Axis, Binary, Const, Expr, Load, Select, Tensor, Var, producers, walk
 from compiler.workload import Workload
 
 
@@ -47,6 +47,20 @@ class Structure:
                 found.setdefault(source.name, []).append(name)
         return {name: tuple(names) for name, names in found.items()}
 
+    def pointwise_output(self, name: str) -> str:
+        """The stage whose tile is written: the last of the elementwise stages that follow the stage `name` point by point."""
+        shape = self.stages[name].shape
+        while name not in self.output_names:
+            readers = self.readers[name]
+            reader = self.stages[readers[0]]
+            own = data_axes(reader)
+            if len(readers) != 1 or reader.shape != shape:
+                break
+            if not all(_is_point(load, own) for load in loads_of(reader) if load.buffer.name == name):
+                break
+            name = readers[0]
+        return name
+
     def upstream(self, name: str) -> set[str]:
         """Computed stages that `name` needs, itself not included."""
         result: set[str] = set()
@@ -73,6 +87,11 @@ def reduce_axes(tensor: Tensor) -> tuple[Axis, ...]:
 def loads_of(tensor: Tensor) -> list[Load]:
     assert tensor.definition is not None
     return [node for node in walk(tensor.definition.body) if isinstance(node, Load)]
+
+
+def _is_point(load: Load, axes: tuple[Axis, ...]) -> bool:
+    """Whether the load reads the very element that is computed."""
+    return all(index == axis.var or (axis.extent == 1 and index == Const(0)) for index, axis in zip(load.indices, axes, strict=True))
 
 
 def is_copy_like(tensor: Tensor) -> bool:

@@ -4,6 +4,8 @@ from math import prod
 
 MAX_UNROLLED_VECTORS = 640  # vector multiply-adds in one unrolled body, tails included: 50 ms of code generation (Zen 5)
 MAX_TILE = 31
+PREFETCHES = (0, 2048, 4096, 8192, 16384)  # bytes ahead
+DEFAULT_PREFETCH = 8192
 
 
 def tile_choices(extent: int) -> tuple[int, ...]:

@@ -12,7 +12,8 @@ from schedule_space.reduction_nest import ReductionNest
 class TilePlan:
     """tile: elements of the register tile along each axis. vectors: of the tile along the vector axis. order: positions of the outer loops,
     outermost first. parallel: how many of them are fused and shared. chunk: iterations of the last fused loop that one thread runs in a
-    row. unroll: reduction steps in the unrolled body. place: where the source is computed. packed: the packed arguments."""
+    row. unroll: reduction steps in the unrolled body. place: where the source is computed. packed: the packed arguments. prefetch: how many
+    bytes ahead constants are asked for."""
 
     nest: ReductionNest
     tile: tuple[int, ...]
@@ -23,6 +24,7 @@ class TilePlan:
     unroll: int
     place: str
     packed: tuple[str, ...]
+    prefetch: int
 
     @property
     def chunked(self) -> int | None:
@@ -112,4 +114,5 @@ def read_plan(nest: ReductionNest, decisions: Decisions) -> TilePlan:
         int(decisions["unroll"]),
         str(decisions.get("place", "root")),
         tuple(name for name in nest.packable if decisions[f"pack_{name}"]),
+        int(decisions.get("prefetch", 0)),
     )

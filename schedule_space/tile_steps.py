@@ -3,7 +3,20 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from compiler.schedule import CacheRead, CacheWrite, ComputeAt, ComputeInline, Fuse, Parallel, Reorder, Split, Step, Unroll, Vectorize
+from compiler.schedule import (
+    CacheRead,
+    CacheWrite,
+    ComputeAt,
+    ComputeInline,
+    Fuse,
+    Parallel,
+    Prefetch,
+    Reorder,
+    Split,
+    Step,
+    Unroll,
+    Vectorize,
+)
 from schedule_space.root_stage import schedule_packing, schedule_root_stage, vectorize_last
 from schedule_space.structure import data_axes
 from schedule_space.tile_plan import TilePlan
@@ -60,6 +73,9 @@ def tiled_steps(plan: TilePlan) -> Iterator[Step]:
             yield ComputeAt(name, loops.parallel if plan.place == "parallel" else loops.innermost)
             yield from vectorize_last(data_axes(structure.stages[name])[-1].name, sizes[-1], target)
     yield Parallel(loops.parallel)
+    if plan.prefetch:
+        for name in nest.streamed:
+            yield Prefetch(f"{name}.packed" if name in plan.packed else name, plan.prefetch)
     yield from _root_stages(plan)
 
 

@@ -22,7 +22,7 @@ from math import prod
 from compiler.schedule import Schedule
 from schedule_space.candidate import Choice, Decisions, Parameter
 from schedule_space.reduction_nest import ReductionNest
-from schedule_space.tile_choices import MAX_UNROLLED_VECTORS, chunk_choices, tile_choices, unroll_choices
+from schedule_space.tile_choices import MAX_UNROLLED_VECTORS, PREFETCHES, chunk_choices, tile_choices, unroll_choices
 from schedule_space.tile_plan import TileNumbers, TilePlan, read_plan, tile_numbers
 from schedule_space.tile_steps import tiled_steps
 
@@ -55,6 +55,8 @@ class TiledReduction:
         if nest.sources:
             result.append(Parameter("place", self._places()))
         result.extend(Parameter(f"pack_{name}", (True, False)) for name in nest.packable)
+        if nest.streamed:
+            result.append(Parameter("prefetch", PREFETCHES))
         return tuple(result)
 
     def _places(self) -> tuple[Choice, ...]:
@@ -91,6 +93,8 @@ class TiledReduction:
     def _promising(self) -> Iterator[Decisions]:
         fixed: dict[str, Choice] = {f"pack_{name}": True for name in self.nest.packable}
         fixed["unroll"] = self._default_unroll()
+        if self.nest.streamed:
+            fixed["prefetch"] = 0
         if len(self.nest.outer) > 1:
             fixed["order"] = ",".join(self.nest.labels[position] for position in self._default_order())
         varied = [p for p in self.parameters if p.name.startswith("tile_") or p.name == "vectors"]

@@ -1,5 +1,7 @@
 """Compile a model from what the database knows. In: `Model`. Out: `Executable`. Below: `compiler/driver/compile_model.py`."""
 
+from math import inf
+
 import compiler.driver
 from compiler.driver import NoSchedules, ObjectCache
 from compiler.runtime import Executable
@@ -11,10 +13,17 @@ from tilewright.model import Model
 from tilewright.resolve_target import resolve_target
 
 
-def compile_model(model: Model, target: str | Target = "host", database: Database | None = None, threads: int | None = None) -> Executable:
+def compile_model(
+    model: Model,
+    target: str | Target = "host",
+    database: Database | None = None,
+    threads: int | None = None,
+    max_rel_error: float = inf,
+) -> Executable:
     """Compile with the best schedule that `database` has for each kernel on this device, and default schedules for the others.
 
-    threads: how many run the model; all cores of the target by default. `executable.kernels` tells where each schedule came from.
+    threads: how many run the model; all cores of the target by default. max_rel_error: algorithms whose error, relative to a kernel's
+    largest output, is above it are not used. `executable.kernels` tells where each schedule came from.
     """
     resolved = resolve_target(target, threads)
     return compiler.driver.compile_model(
@@ -25,4 +34,5 @@ def compile_model(model: Model, target: str | Target = "host", database: Databas
         default_schedule=default_schedule,
         threads=resolved.cores,
         cache=ObjectCache(),
+        max_rel_error=max_rel_error,
     )

@@ -4,6 +4,7 @@ Below: `tuner/tune.py`, the loop. Who watches: `tilewright/tune_views`.
 """
 
 from collections.abc import Mapping
+from math import inf
 
 from compiler.driver import runs_here
 from compiler.errors import TargetError
@@ -13,7 +14,7 @@ from measure import Builder, BuilderOptions, LocalRunner, RunnerOptions
 from records_db import Database
 from tilewright.model import Model
 from tilewright.resolve_target import resolve_target
-from tuner import STRATEGIES, Listener, TuneOptions, TuneResult, make_task, tune_tasks
+from tuner import STRATEGIES, Listener, TuneOptions, TuneResult, make_variant_tasks, tune_tasks
 
 DEFAULT_TRIALS_PER_KERNEL = 64
 
@@ -30,11 +31,13 @@ def tune(
     seed: int = 0,
     on_event: Listener | None = None,
     command_line: str = "",
+    max_rel_error: float = inf,
 ) -> TuneResult:
     """Search schedules for all kernels of a model (or for some workloads, with their weights) and keep every trial in `database`.
 
     trials: how many new ones, over all kernels; minutes: wall time; one of the two, or neither for 64 trials per kernel. What earlier
     sessions measured on this device is used and not repeated. Ctrl-C ends the search early; nothing measured is lost.
+    max_rel_error: algorithms whose typical error, relative to a kernel's largest output, is above it are not tried.
     on_event: is told of every trial; see `show_progress`. command_line: kept with the session, for people.
     """
     if trials is not None and minutes is not None:
@@ -45,9 +48,17 @@ def tune(
     if not runs_here(resolved):
         raise TargetError(f"candidates for {resolved.cpu} ({resolved.triple}) cannot be timed on this machine; tune for --target host")
     workloads = model.workloads(resolved) if isinstance(model, Model) else model
-    tasks = [make_task(workload, resolved, weight=calls) for workload, calls in workloads.items()]
+    tasks = [task for workload, calls in workloads.items() for task in make_variant_tasks(workload, resolved, calls, max_rel_error)]
     if trials is None and minutes is None:
         trials = DEFAULT_TRIALS_PER_KERNEL * len(tasks)
     options = TuneOptions(trials=trials, minutes=minutes, strategy=tuner, seed=seed, command_line=command_line)
-    with Builder(BuilderOptions()) as builder, LocalRunner(RunnerOptions(threads=resolved.cores)) as runner:
+    running = RunnerOptions(threads=resolved.cores, footprint_bytes=min(_weight_bytes(workloads), 2 * resolved.l3_bytes))
+    with Builder(BuilderOptions()) as builder, LocalRunner(running) as runner:
         return tune_tasks(tasks, builder, runner, database, options, on_event)
+
+
+def _weight_bytes(workloads: Mapping[Workload, int]) -> int:
+    """Of all calls of one inference."""
+    return sum(
+        calls * argument.type.size_bytes for workload, calls in workloads.items() for argument in workload.arguments if argument.constant
+    )

@@ -20,7 +20,7 @@ from tuner.model_guided_search import ModelGuidedSearch
 from tuner.random_search import RandomSearch
 from tuner.scheduler import BudgetScheduler, TaskProgress
 from tuner.search_strategy import STRATEGIES, Search, SearchStrategy, make_strategy, register_strategy
-from tuner.task import Task, make_task, operation_count
+from tuner.task import Task, make_task, make_variant_tasks, operation_count
 from tuner.tune import TuneOptions, build_workers, tune_tasks
 
 __all__ = [
@@ -52,6 +52,7 @@ __all__ = [
     "features",
     "make_strategy",
     "make_task",
+    "make_variant_tasks",
     "operation_count",
     "register_strategy",
     "tune_tasks",

@@ -7,6 +7,8 @@ The promise of a task is weight x seconds that its next batch may save. Two esti
 
 No estimate goes below the time that the task would take at `PEAK_MARGIN` times the best rate (operations per second) of any task.
 Tasks that take a thousandth of the model's time, or that have no choice left, so get next to nothing.
+
+Tasks of one family are forms of one kernel, and the model runs the fastest: the gain of another form is what it would save beyond that.
 """
 
 from dataclasses import dataclass, field
@@ -24,10 +26,12 @@ class TaskProgress:
     """weight: uses per inference. operations: per call. best_secs: after each trial, in order; empty before the first time was measured.
 
     trials: all of them, failed ones and those of earlier sessions included. stale: trials since the last noticeable improvement.
+    family: the same for tasks of which the model uses one only; a task without is alone.
     """
 
     weight: float
     operations: float
+    family: str | None = None
     trials: int = 0
     stale: int = 0
     best_secs: float | None = None
@@ -75,7 +79,13 @@ class BudgetScheduler:
         if task.best_secs is None:
             return share * self._mean_secs()
         room = task.best_secs - self._least_secs(task)
-        return task.weight * max(0.0, min(room, max(task.momentum_secs * batch, share * task.best_secs)))
+        behind = task.best_secs - self._family_secs(task)
+        return task.weight * max(0.0, min(room, max(task.momentum_secs * batch, share * task.best_secs)) - behind)
+
+    def _family_secs(self, task: TaskProgress) -> float:
+        """The best time of any form of the task's kernel."""
+        others = (each.best_secs for each in self.tasks if each is task or (task.family is not None and each.family == task.family))
+        return min(secs for secs in others if secs is not None)
 
     def _least_secs(self, task: TaskProgress) -> float:
         rates = [each.operations / each.best_secs for each in self.tasks if each.best_secs]

@@ -18,7 +18,7 @@ from schedule_space import Candidate
 from tuner.events import Event, Listener, Progress, SessionStarted, StopReason, TaskRetimed, TrialDone, TuneResult
 from tuner.scheduler import BudgetScheduler
 from tuner.task import Task
-from tuner.tuning_task import TuningTask
+from tuner.tuning_task import CONTENDER_RATIO, TuningTask
 
 CLOSING_SHARE = 0.15  # of the minutes, at most, is kept for timing the fastest candidates against each other
 CLOSING_SECS_PER_CANDIDATE = 0.12  # build and timing, on one core, before anything is known of this machine
@@ -200,8 +200,13 @@ class _TuneLoop:
 
     def _compare_contenders(self) -> None:
         """Times the fastest candidates of the tasks of this session against each other; the times are records, no trials."""
-        least_secs = NEGLIGIBLE_SHARE * sum(task.model_secs for task in self._tasks)
-        tried = [position for position, task in enumerate(self._tasks) if task.trials and task.model_secs >= least_secs]
+        families = {name: secs for name, secs in self._family_secs().items() if secs is not None}
+        least_secs = NEGLIGIBLE_SHARE * sum(families.values())
+        tried = [
+            position
+            for position, task in enumerate(self._tasks)
+            if task.trials and least_secs <= task.model_secs <= CONTENDER_RATIO * families.get(self._family(position), 0.0)
+        ]
         groups = {position: self._tasks[position].contenders(self._options.contenders) for position in tried}
         trials = [Trial(position, candidate) for position, group in groups.items() if len(group) > 1 for candidate in group]
         built: dict[int, list[tuple[Trial, Built]]] = {}
@@ -245,8 +250,8 @@ class _TuneLoop:
         failures: Counter[MeasureStatus] = Counter()
         for task in self._tasks:
             failures += task.failures
-        times = [(task.task.weight, task.best_secs) for task in self._tasks]
-        known = [weight * secs for weight, secs in times if secs is not None]
+        times = self._family_secs()
+        known = [secs for secs in times.values() if secs is not None]
         return Progress(
             trials=self._trials,
             trials_budget=self._options.trials,
@@ -255,6 +260,18 @@ class _TuneLoop:
             failures=tuple(failures.most_common()),
             model_secs=sum(known) if len(known) == len(times) else None,
         )
+
+    def _family_secs(self) -> dict[str, float | None]:
+        """Of one inference, for each family of tasks: the time of its fastest form; None where nothing ran yet."""
+        found: dict[str, float | None] = {}
+        for position, task in enumerate(self._tasks):
+            family = self._family(position)
+            times = [secs for secs in (found.get(family), task.best_secs and task.model_secs) if secs is not None]
+            found[family] = min(times, default=None)
+        return found
+
+    def _family(self, position: int) -> str:
+        return self._tasks[position].task.family or f"task {position}"
 
     def _estimate_secs_left(self) -> float | None:
         """The nearer of the two limits."""

@@ -22,7 +22,7 @@ class TuningTask:
 
     def __init__(self, task: Task, strategy: str, seed: int) -> None:
         self.task = task
-        self.progress = TaskProgress(task.weight, operation_count(task.workload))
+        self.progress = TaskProgress(task.weight, operation_count(task.workload), task.family or None)
         self.failures: Counter[MeasureStatus] = Counter()
         self.trials = 0
         self.known = 0

@@ -1,12 +1,13 @@
-"""Workloads -> compiled kernels: asks for schedules, compiles them, falls back to the default where one does not fit.
+"""Workloads -> compiled kernels: asks for forms and schedules, compiles them, falls back to the default where one does not fit.
 
-In: workloads, a `ScheduleSource`, a default. Out: `CompiledKernel` per workload. Next: `plan_calls.py`, `lay_out_weights.py`.
+In: workloads, what chooses. Out: `CompiledKernel` per workload. Next: `plan_calls.py`, `lay_out_weights.py`.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from compiler.codegen import Artifact
+from compiler.driver.choose_variant import VariantChoice
 from compiler.driver.compile_kernels import KernelRequest, compile_kernels
 from compiler.driver.object_cache import ObjectCache
 from compiler.driver.schedule_choice import ScheduleChoice
@@ -15,12 +16,10 @@ from compiler.graph import Group
 from compiler.target import Target, host_cores
 from compiler.workload import Workload
 
-Choose = Callable[[Workload], ScheduleChoice]
-
 
 @dataclass(frozen=True, slots=True)
 class CompiledKernel:
-    """choice: what the artifact was made from."""
+    """workload: the form of the group's workload that was chosen; choice: what the artifact was made from."""
 
     workload: Workload
     choice: ScheduleChoice
@@ -40,13 +39,19 @@ class KernelUse:
 
 
 def choose_kernels(
-    workloads: Sequence[Workload], target: Target, best: Choose, default: Choose, cache: ObjectCache | None
+    workloads: Sequence[Workload],
+    target: Target,
+    best: Callable[[Workload], VariantChoice],
+    default: Callable[[Workload], ScheduleChoice],
+    cache: ObjectCache | None,
 ) -> dict[Workload, CompiledKernel]:
     """A schedule that cannot be applied is replaced by the default, and the choice's source says so; `CodegenError` if that fails too."""
     choices = {workload: best(workload) for workload in workloads}
     compiled, failures = _compile_choices(choices, target, cache)
     again = {
-        workload: replace(default(workload), source=f"default, since {choices[workload].source} failed: {error}")
+        workload: VariantChoice(
+            workload, replace(default(workload), source=f"default, since {choices[workload].choice.source} failed: {error}")
+        )
         for workload, error in failures.items()
     }
     recompiled, still_failing = _compile_choices(again, target, cache)
@@ -56,15 +61,15 @@ def choose_kernels(
 
 
 def _compile_choices(
-    choices: Mapping[Workload, ScheduleChoice], target: Target, cache: ObjectCache | None
+    choices: Mapping[Workload, VariantChoice], target: Target, cache: ObjectCache | None
 ) -> tuple[dict[Workload, CompiledKernel], dict[Workload, TilewrightError]]:
-    requests = [KernelRequest(workload, choice.schedule) for workload, choice in choices.items()]
+    requests = [KernelRequest(variant.workload, variant.choice.schedule) for variant in choices.values()]
     results = compile_kernels(requests, target, cache, workers=host_cores())
     compiled: dict[Workload, CompiledKernel] = {}
     failures: dict[Workload, TilewrightError] = {}
-    for (workload, choice), result in zip(choices.items(), results, strict=True):
+    for (workload, variant), result in zip(choices.items(), results, strict=True):
         if isinstance(result, Artifact):
-            compiled[workload] = CompiledKernel(workload, choice, result)
+            compiled[workload] = CompiledKernel(variant.workload, variant.choice, result)
         else:
             failures[workload] = result
     return compiled, failures

@@ -8,6 +8,7 @@ Next: `compiler/runtime/executable.py`.
 
 from dataclasses import replace
 from functools import partial
+from math import inf
 from typing import NoReturn
 
 import numpy as np
@@ -15,13 +16,14 @@ from numpy.typing import NDArray
 
 from compiler.codegen.llvm import LoadedObjects, ModelEntry, generate_model_entry, generate_object, load_objects
 from compiler.driver.choose_kernels import KernelUse, choose_kernels
+from compiler.driver.choose_variant import VariantChoice, choose_variant
 from compiler.driver.host_check import linux_features, runs_here
 from compiler.driver.lay_out_weights import WeightsLayout, fill_weights, lay_out_weights
 from compiler.driver.object_cache import ObjectCache
 from compiler.driver.plan_calls import plan_calls, workspace_bytes
 from compiler.driver.schedule_choice import DefaultSchedule, DeviceT, ScheduleChoice, ScheduleSource
 from compiler.errors import TargetError
-from compiler.graph import Graph, extract_groups, optimize_graph, plan_memory
+from compiler.graph import Graph, extract_groups, optimize_graph, plan_memory, predicted_cycles, workload_variants
 from compiler.lower import lower
 from compiler.runtime import (
     PROFILE_SYMBOL,
@@ -51,15 +53,23 @@ def compile_model(
     default_schedule: DefaultSchedule,
     threads: int,
     cache: ObjectCache | None,
+    max_rel_error: float = inf,
 ) -> Executable:
-    """device: handed on to `schedules`. For a target that this machine cannot run, the result can be saved and not run."""
+    """device: handed on to `schedules`. For a target that this machine cannot run, the result can be saved and not run.
+
+    max_rel_error: of the largest output of a kernel; algorithms that typically or in their record's verification exceed it are not used.
+    """
     target = replace(target, cores=threads)
 
     def default(workload: Workload) -> ScheduleChoice:
         return ScheduleChoice(default_schedule(workload, target, threads), "default")
 
-    def best(workload: Workload) -> ScheduleChoice:
-        return schedules.best_schedule(workload, target, device) or default(workload)
+    def recorded(workload: Workload) -> ScheduleChoice | None:
+        return schedules.best_schedule(workload, target, device)
+
+    def best(workload: Workload) -> VariantChoice:
+        variants = workload_variants(workload, target, max_rel_error)
+        return choose_variant(variants, recorded, default, lambda variant: predicted_cycles(variant, target))
 
     graph = optimize_graph(graph, target)
     groups = extract_groups(graph)
@@ -95,11 +105,12 @@ def _kernel_info(use: KernelUse) -> KernelInfo:
     return KernelInfo(
         symbol=use.artifact.symbol,
         nodes=use.group.nodes,
-        workload=str(use.group.workload),
-        workload_key=use.group.workload.key,
+        workload=str(use.kernel.workload),
+        workload_key=use.kernel.workload.key,
         schedule_source=use.kernel.choice.source,
         expected_secs=use.kernel.choice.expected_secs,
         facts=tuple(use.artifact.facts),
+        definition=use.kernel.workload.canonical,
     )
 
 

@@ -4,7 +4,7 @@ In: an `Artifact`. Out: its outputs, or how long a call takes. The way through a
 """
 
 import ctypes
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,7 @@ from compiler.runtime import ThreadPool, align_up, allocate_bytes, native_runtim
 from compiler.tensor_type import TensorType
 
 Array = NDArray[Any]
+MAX_COPIES = 64
 KernelFunction = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p)
 
 
@@ -29,22 +30,45 @@ class LoadedKernel:
         self._code = load_objects((artifact.object_code,), native_runtime().symbols)
         self._pack = self._code.address(artifact.pack_symbol) if artifact.pack_symbol else 0
 
-    def prepare(self, arguments: Sequence[Array], output_types: Sequence[TensorType] = ()) -> "BoundKernel":
+    def prepare(
+        self,
+        arguments: Sequence[Array],
+        output_types: Sequence[TensorType] = (),
+        *,
+        constants: Collection[int] = (),
+        footprint_bytes: int = 0,
+    ) -> "BoundKernel":
         """Copies the workload's arguments into aligned buffers and packs the constant ones; `ValueError` where one has the wrong size.
 
         output_types: the workload's, for the shapes of `BoundKernel.outputs`; without them every output has one axis.
+        footprint_bytes: timed calls take turns with copies of the packed constants and of the arguments `constants` that fill about so
+        many bytes together, as the weights of a whole model do: by the time of the next call, the caches have forgotten them.
         """
         buffers = _Buffers((*self.artifact.params, *self.artifact.pack_params), arguments)
         if self._pack:
             call_kernel(self._pack, buffers.addresses(self.artifact.pack_params), self.pool)
-        return BoundKernel(self.artifact, self.pool, self._code, buffers, output_types)
+        weights = [
+            param
+            for param in self.artifact.params
+            if param.role is ParamRole.PACKED or (param.role is ParamRole.ARGUMENT and param.index in constants)
+        ]
+        size = sum(align_up(param_bytes(param)) for param in weights)
+        copies = min(MAX_COPIES, -(-footprint_bytes // size)) if size else 1
+        params = [buffers.addresses(self.artifact.params), *(buffers.copy(self.artifact.params, weights) for _ in range(copies - 1))]
+        return BoundKernel(self.artifact, self.pool, self._code, buffers, params, output_types)
 
 
 class BoundKernel:
     """A kernel and its buffers; calls overwrite the outputs."""
 
     def __init__(
-        self, artifact: Artifact, pool: ThreadPool, code: LoadedObjects, buffers: "_Buffers", output_types: Sequence[TensorType]
+        self,
+        artifact: Artifact,
+        pool: ThreadPool,
+        code: LoadedObjects,
+        buffers: "_Buffers",
+        params: "Sequence[ctypes.Array[Any]]",
+        output_types: Sequence[TensorType],
     ) -> None:
         self._artifact = artifact
         self._pool = pool
@@ -52,14 +76,24 @@ class BoundKernel:
         self._buffers = buffers
         self._output_types = tuple(output_types)
         self._main = code.address(artifact.symbol)
-        self._params = buffers.addresses(artifact.params)
+        self._params = params
+        self._turn = 0
 
     def run(self) -> None:
-        call_kernel(self._main, self._params, self._pool)
+        call_kernel(self._main, self._params[0], self._pool)
 
     def time(self, number: int) -> float:
-        """Mean seconds per call over `number` calls, in a native loop."""
-        return self._pool.runtime.time_calls(self._main, ctypes.addressof(self._params), self._pool.address, number)
+        """Mean seconds per call over `number` calls, in a native loop; with copies of the constants, one call after the other."""
+        if len(self._params) == 1:
+            return self._time(0, number)
+        total = 0.0
+        for _ in range(number):
+            self._turn = (self._turn + 1) % len(self._params)
+            total += self._time(self._turn, 1)
+        return total / number
+
+    def _time(self, turn: int, number: int) -> float:
+        return self._pool.runtime.time_calls(self._main, ctypes.addressof(self._params[turn]), self._pool.address, number)
 
     def outputs(self) -> list[Array]:
         """The output buffers themselves, in order: views that the next call overwrites."""
@@ -85,6 +119,7 @@ class _Buffers:
             total += align_up(size)
         self._offsets = offsets
         self._memory = allocate_bytes(total)
+        self._copies: list[NDArray[np.uint8]] = []
         for param in params:
             if param.role is ParamRole.ARGUMENT:
                 self._fill(param, arguments)
@@ -102,6 +137,20 @@ class _Buffers:
     def array(self, param: Param) -> Array:
         start = self._offsets[(param.role, param.index)]
         return self._memory[start : start + param_bytes(param)].view(param.buffer.dtype).reshape(param.buffer.shape)
+
+    def copy(self, params: Sequence[Param], copied: Sequence[Param]) -> "ctypes.Array[Any]":
+        """Addresses like those of `addresses`, with the params `copied` in memory of their own."""
+        memory = allocate_bytes(sum(align_up(param_bytes(param)) for param in copied))
+        self._copies.append(memory)
+        places: dict[tuple[ParamRole, int], int] = {}
+        start = 0
+        for param in copied:
+            size = param_bytes(param)
+            memory[start : start + size] = self.array(param).reshape(-1).view(np.uint8)
+            places[(param.role, param.index)] = memory.ctypes.data + start
+            start += align_up(size)
+        usual = self.addresses(params)
+        return type(usual)(*(places.get((param.role, param.index), usual[position]) for position, param in enumerate(params)))
 
     def addresses(self, params: Sequence[Param]) -> "ctypes.Array[Any]":
         base = self._memory.ctypes.data

@@ -21,7 +21,7 @@ def _types(workload: Workload) -> tuple[list[list[TensorType]], list[TensorType]
 def _op_flops(op: GroupOp, inputs: list[TensorType], output: TensorType) -> int:
     """Twice the multiplications of a linear operator, without padding lanes; else one operation per element read or written."""
     match op.op:
-        case "conv2d":
+        case "conv2d" | "winograd_conv2d":
             return 2 * output.shape[0] * output.shape[2] * output.shape[3] * inputs[1].element_count
         case "conv2d_transpose":
             data, weight = inputs
@@ -37,9 +37,26 @@ def _op_flops(op: GroupOp, inputs: list[TensorType], output: TensorType) -> int:
 
 
 def workload_flops(workload: Workload) -> int:
-    """Arithmetic operations: 2 per multiply-add of convolutions and matmuls, 1 per element of everything else."""
+    """Arithmetic operations: 2 per multiply-add of convolutions and matmuls, 1 per element of everything else.
+
+    Those of the definition: a Winograd convolution counts as the direct one, though it multiplies less.
+    """
     inputs, outputs = _types(workload)
     return sum(_op_flops(op, given, result) for op, given, result in zip(workload.ops, inputs, outputs, strict=True))
+
+
+def performed_flops(workload: Workload) -> int:
+    """Like `workload_flops`, but of a Winograd convolution the operations of its matrix products, which are fewer than the definition's."""
+    inputs, outputs = _types(workload)
+    total = 0
+    for op, given, result in zip(workload.ops, inputs, outputs, strict=True):
+        flops = _op_flops(op, given, result)
+        if op.op == "winograd_conv2d":
+            (my, mx), (height, width), (r, s) = op.attributes["tile"], result.shape[2:4], given[1].shape[2:4]
+            tiles = -(-height // my) * -(-width // mx)
+            flops = flops * tiles * (my + r - 1) * (mx + s - 1) // (height * width * r * s)
+        total += flops
+    return total
 
 
 def workload_bytes(workload: Workload) -> int:

@@ -2,7 +2,8 @@
 
 from compiler.loop_ir.affine import Range, simplify
 from compiler.loop_ir.nodes import Allocate, For, IfThen, LoopFunc, Seq, Stmt, Store, Update, seq
-from compiler.te import Binary, Const, Expr, Var, substitute
+from compiler.te import Binary, Call, Const, Expr, Var, substitute
+from compiler.tensor_type import BOOL
 
 
 def simplify_func(func: LoopFunc) -> LoopFunc:
@@ -22,6 +23,14 @@ def _restrict(loop: For, condition: Expr) -> tuple[int, int] | None:
     return None
 
 
+def _known(condition: Expr) -> Expr:
+    """`not` of a constant as a constant."""
+    match condition:
+        case Call("not", (Const(value),)):
+            return Const(not value, BOOL)
+    return condition
+
+
 def simplify_stmt(stmt: Stmt, ranges: dict[str, Range]) -> Stmt:
     match stmt:
         case For(name, extent, body, kind, reduce, start):
@@ -38,7 +47,7 @@ def simplify_stmt(stmt: Stmt, ranges: dict[str, Range]) -> Stmt:
                 return simplify_stmt(substitute_stmt(body, {name: Const(start)}), ranges)
             return For(name, extent, body, kind, reduce, start)
         case IfThen(condition, body):
-            condition = simplify(condition, ranges)
+            condition = _known(simplify(condition, ranges))
             if isinstance(condition, Const):
                 return simplify_stmt(body, ranges) if condition.value else Seq(())
             body = simplify_stmt(body, ranges)

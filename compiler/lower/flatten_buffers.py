@@ -8,7 +8,7 @@ def flat_buffer(buffer: Buffer) -> Buffer:
     size = 1
     for extent in buffer.shape:
         size *= extent
-    return buffer if buffer.scope == "register" else Buffer(buffer.name, (size,), buffer.dtype, buffer.scope)
+    return buffer if buffer.scope == "register" else Buffer(buffer.name, (size,), buffer.dtype, buffer.scope, buffer.prefetch)
 
 
 def flatten_buffers(func: LoopFunc) -> LoopFunc:

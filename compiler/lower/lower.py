@@ -27,7 +27,7 @@ from compiler.target import Target
 from compiler.te import Expr, Var, walk
 from compiler.workload import Workload
 
-MAX_LOCAL_BYTES = 512 * 1024  # scratch stands on the stack of a thread, which is 8 MiB on Linux
+MAX_LOCAL_BYTES = 4 * 1024 * 1024  # scratch stands on the stack of a thread, which is 8 MiB on Linux
 MAX_REGISTER_ELEMENTS = 8192
 
 

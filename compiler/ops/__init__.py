@@ -22,6 +22,7 @@ from compiler.ops import (
     reshape,
     resize,
     softmax,
+    winograd,
 )
 from compiler.ops.layout import PLAIN, blocked_layout, channel_block, fits_layout
 from compiler.ops.operator import OPERATORS, Array, Attributes, FusionKind, Operator, get_operator, register_operator
@@ -50,6 +51,7 @@ FAMILIES = (
     reshape,
     resize,
     softmax,
+    winograd,
 )  # importing a family registers its operators; pool and slice are imported by the lines above
 
 __all__ = [

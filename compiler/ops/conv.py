@@ -103,12 +103,12 @@ def _infer(inputs: Sequence[TensorType], attributes: Attributes) -> tuple[Tensor
     return (TensorType((shape.batch, shape.out_channels, *shape.out_size), inputs[0].dtype),)
 
 
-def _pad(name: str, data: Tensor, shape: ConvShape) -> Tensor:
-    """The data with a border of zeros; the data itself where no border is read."""
-    top, left, bottom, right = shape.padding
-    if not any(shape.padding):
+def pad_border(name: str, data: Tensor, padding: tuple[int, int, int, int]) -> Tensor:
+    """`{name}.pad`: the data with a border of zeros (top, left, bottom, right); the data itself where there is no border."""
+    top, left, bottom, right = padding
+    if not any(padding):
         return data
-    height, width = shape.in_size
+    height, width = data.shape[2:4]
     padded = (*data.shape[:2], height + top + bottom, width + left + right, *data.shape[4:])
 
     def value(n: Expr, c: Expr, y: Expr, x: Expr, *lane: Expr) -> Expr:
@@ -129,7 +129,7 @@ def _pad(name: str, data: Tensor, shape: ConvShape) -> Tensor:
 def _compute(name: str, inputs: Sequence[Tensor], attributes: Attributes) -> tuple[Tensor, ...]:
     data, weight = inputs
     shape = conv_shape(data.type, weight.type, attributes)
-    padded = _pad(name, data, shape)
+    padded = pad_border(name, data, shape.padding)
     if shape.depthwise:
         return (_depthwise(name, padded, weight, shape),)
     if shape.block_out:

@@ -25,7 +25,7 @@ def allocate_bytes(size: int) -> NDArray[np.uint8]:
     if size < HUGE_PAGE:
         block = np.zeros(size + ALIGNMENT, np.uint8)
         return _aligned(block, size, ALIGNMENT)
-    area = mmap.mmap(-1, align_up(size, HUGE_PAGE) + HUGE_PAGE)
+    area = mmap.mmap(-1, align_up(size, HUGE_PAGE) + HUGE_PAGE, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)  # shared ones get none
     if hasattr(mmap, "MADV_HUGEPAGE"):
         area.madvise(mmap.MADV_HUGEPAGE)
     return _aligned(np.frombuffer(area, np.uint8), size, HUGE_PAGE)

@@ -1,6 +1,8 @@
 """cache_read: a copy of a buffer, in another order if wanted (packing), that its readers use instead."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from math import prod
 from typing import ClassVar
 
 from compiler.errors import ScheduleError
@@ -9,15 +11,27 @@ from compiler.schedule.locate import find_buffer, find_stage, loads, loop_names,
 from compiler.schedule.step import register_step
 from compiler.te import Binary, Buffer, Const, Expr, Load, Var, binary, logical_and, select
 
+Blocks = tuple[tuple[int, int], ...]
+
+
+def blocked_shape(shape: Sequence[int], blocks: Blocks) -> list[int]:
+    """The extents of a buffer of `shape` split by `blocks`, before `order`."""
+    return [*(-(-extent // _inside(blocks, axis)) for axis, extent in enumerate(shape)), *(factor for _, factor in blocks)]
+
+
+def _inside(blocks: Blocks, axis: int) -> int:
+    """Elements of `axis` inside all of its blocks."""
+    return prod(factor for blocked, factor in blocks if blocked == axis)
+
 
 @register_step
 @dataclass(frozen=True, slots=True)
 class CacheRead:
     """Copy `buffer` into the new stage `name`, which the stage `reader` reads from then on.
 
-    blocks: (axis, factor) pairs: the axis is split by the factor, the inner part becoming a new axis behind all others; `order` permutes
-    the axes of the result (empty: as they are). Elements that pad a factor up to its multiple are zero. The copy is a stage like any other:
-    it can be moved by compute_at, and one of a constant is made at compile time.
+    blocks: (axis, factor) pairs: the axis is split by the factor, the inner part becoming a new axis behind all others; an axis that comes
+    twice is split again inside. `order` permutes the axes of the result (empty: as they are). Elements that pad a factor up to its
+    multiple are zero. The copy is a stage like any other: it can be moved by compute_at, and one of a constant is made at compile time.
 
     for i, j, k: c[i, j] += a[i, k] * b[k, j]     ->    for k, j.0, j.1: b.packed[j.0, k, j.1] = b[k, j.0*16 + j.1]
                                                         for i, j, k: c[i, j] += a[i, k] * b.packed[j // 16, k, j % 16]
@@ -28,7 +42,7 @@ class CacheRead:
     buffer: str
     reader: str
     name: str
-    blocks: tuple[tuple[int, int], ...] = ()
+    blocks: Blocks = ()
     order: tuple[int, ...] = ()
 
     def apply(self, func: LoopFunc) -> LoopFunc:
@@ -40,16 +54,16 @@ class CacheRead:
         order = self.order or tuple(range(rank))
         if sorted(order) != list(range(rank)) or any(loop.startswith(f"{self.name}.") for loop in loop_names(func.body)):
             raise ScheduleError(f"cache_read: {order} does not permute {rank} axes, or {self.name!r} is taken")
-        factors = dict(self.blocks)
-        outer = [-(-extent // factors.get(axis, 1)) for axis, extent in enumerate(source.shape)]
-        shape = [*outer, *(factor for _, factor in self.blocks)]
+        shape = blocked_shape(source.shape, self.blocks)
         buffer = Buffer(self.name, tuple(shape[axis] for axis in order), source.dtype)
 
         ranges = loop_ranges(nest)
 
         def pack(load: Load) -> Expr:
-            parts = [binary("floordiv", index, factors.get(axis, 1)) for axis, index in enumerate(load.indices)]
-            parts += [binary("mod", load.indices[axis], factor) for axis, factor in self.blocks]
+            parts = [binary("floordiv", index, _inside(self.blocks, axis)) for axis, index in enumerate(load.indices)]
+            for position, (axis, factor) in enumerate(self.blocks):
+                part = binary("floordiv", load.indices[axis], _inside(self.blocks[position + 1 :], axis))
+                parts.append(binary("mod", part, factor))
             return Load(buffer, tuple(simplify(parts[axis], ranges) for axis in order))
 
         reader = map_statement(nest, lambda _: None, lambda expr: map_loads(expr, self.buffer, pack))

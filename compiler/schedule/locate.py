@@ -6,7 +6,21 @@ A stage is the statement that fills one buffer: the outermost statement that hol
 from collections.abc import Callable, Iterator
 
 from compiler.errors import ScheduleError
-from compiler.loop_ir import Allocate, For, IfThen, LoopFunc, Range, Seq, Stmt, Store, Update, expressions, seq, walk_statements
+from compiler.loop_ir import (
+    Allocate,
+    For,
+    IfThen,
+    LoopFunc,
+    Range,
+    Seq,
+    Stmt,
+    Store,
+    Update,
+    expressions,
+    map_statement,
+    seq,
+    walk_statements,
+)
 from compiler.te import Buffer, Expr, Load, rewrite, walk
 
 
@@ -109,6 +123,26 @@ def find_buffer(func: LoopFunc, name: str) -> Buffer:
         if isinstance(sub, Allocate) and sub.buffer.name == name:
             return sub.buffer
     raise ScheduleError(f"no buffer {name!r}")
+
+
+def exchange_buffer(func: LoopFunc, new: Buffer) -> LoopFunc:
+    """`func` with the buffer of `new`'s name exchanged for `new`, wherever it is allocated, written and read."""
+
+    def exchange(stmt: Stmt) -> Stmt | None:
+        match stmt:
+            case Allocate(buffer, body) if buffer.name == new.name:
+                return Allocate(new, body)
+            case Store(buffer, indices, value) if buffer.name == new.name:
+                return Store(new, indices, value)
+            case Update(buffer, indices, combiner, value) if buffer.name == new.name:
+                return Update(new, indices, combiner, value)
+        return None
+
+    def reload(expr: Expr) -> Expr:
+        return map_loads(expr, new.name, lambda load: Load(new, load.indices))
+
+    params = tuple(new if param.name == new.name else param for param in func.params)
+    return LoopFunc(func.name, params, map_statement(func.body, exchange, reload))
 
 
 def remove_allocation(stmt: Stmt, name: str) -> Stmt:

@@ -141,12 +141,14 @@ class Buffer:
 
     Scope: "global" (a parameter or the workspace; visible to every thread), "local" (scratch of one thread) or "register" (a few
     vectors whose indices are constants once unrolled; code generation keeps them in registers). GPU targets add theirs here.
+    prefetch: how many bytes ahead of each vector that is loaded the cache is asked for what follows; 0: not at all.
     """
 
     name: str
     shape: tuple[int, ...]
     dtype: np.dtype[Any] = FLOAT32
     scope: str = "global"
+    prefetch: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -346,14 +348,26 @@ def walk(expr: Expr) -> Iterator[Expr]:
 
 
 def rewrite(expr: Expr, rule: Callable[[Expr], Expr | None]) -> Expr:
-    """Bottom-up rewriting: `rule` sees each node after its children; None leaves the node."""
+    """Bottom-up rewriting: `rule` sees each node after its children; None leaves the node. A node that occurs often is seen once."""
+    return _rewrite(expr, rule, {})
+
+
+def _rewrite(expr: Expr, rule: Callable[[Expr], Expr | None], done: dict[int, Expr]) -> Expr:
+    """done: results by the identity of nodes, which the root keeps alive."""
+    found = done.get(id(expr))
+    if found is not None:
+        return found
     old = children(expr)
+    result = expr
     if old:
-        new = tuple(rewrite(child, rule) for child in old)
+        new = tuple(_rewrite(child, rule, done) for child in old)
         if any(a is not b for a, b in zip(old, new, strict=True)):
-            expr = with_children(expr, new)
-    result = rule(expr)
-    return expr if result is None else result
+            result = with_children(expr, new)
+    ruled = rule(result)
+    if ruled is not None:
+        result = ruled
+    done[id(expr)] = result
+    return result
 
 
 def substitute(expr: Expr, values: Mapping[str, Expr]) -> Expr:

@@ -44,6 +44,7 @@ from compiler.loop_ir import Store
 from compiler.te import Expr, Load
 
 BASE_ALIGN = 64
+_PREFETCH_TO_READ_INTO_L1 = (0, 3, 1)  # read, most local, data
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,6 +189,10 @@ class MemoryEmitter:
     def _load_at(self, scope: Scope, access: Access, offset: int) -> ir.Value:
         kind = memory_type(access.storage.buffer.dtype)
         pointer, align = self._address(scope, access, offset)
+        ahead = access.storage.buffer.prefetch
+        if ahead and access.stride == 1:
+            function = self._frame.module.declare("llvm.prefetch.p0", VOID, [POINTER, I32, I32, I32])
+            scope.call(function, [scope.offset(pointer, ahead), *(constant(I32, each) for each in _PREFETCH_TO_READ_INTO_L1)])
         return self._from_memory(access.storage, self._load_lanes(scope, pointer, align, kind, access), scope)
 
     def _load_lanes(self, scope: Scope, pointer: ir.Value, align: int, kind: ir.Type, access: Access) -> ir.Value:

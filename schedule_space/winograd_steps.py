@@ -1,0 +1,158 @@
+"""The steps of the Winograd template: from a plan to a schedule.
+
+Consumers come first, since a stage is moved into its consumer's loops before its own are split.
+"""
+
+from collections.abc import Generator, Iterator
+
+from compiler.schedule import (
+    CacheRead,
+    CacheWrite,
+    ComputeAt,
+    ComputeInline,
+    Fuse,
+    PadStorage,
+    Parallel,
+    Prefetch,
+    Reorder,
+    Specialize,
+    Split,
+    Step,
+    Unroll,
+    Vectorize,
+)
+from schedule_space.root_stage import schedule_packing, schedule_root_stage
+from schedule_space.structure import data_axes
+from schedule_space.winograd_plan import WinogradPlan
+
+
+def winograd_steps(plan: WinogradPlan) -> Iterator[Step]:
+    """The whole schedule of a workload."""
+    nest = plan.nest
+    anchor, structure = nest.anchor, nest.structure
+    yield from _inline(plan)
+    weight = f"{anchor}.weight"
+    yield CacheRead(weight, f"{anchor}.product", f"{weight}.packed", *_packing(plan))
+    chunk, block = yield from _output_loops(plan)
+    tile_loop = f"{nest.output}.p.1"
+    yield ComputeAt(f"{anchor}.columns", tile_loop, plan.columns)
+    yield from _unrolled(f"{anchor}.columns", ("v", "y"), "oci", ("oc", "p"))
+    yield ComputeAt(f"{anchor}.product", block)
+    yield from _product(plan)
+    if plan.place == "chunk":
+        yield ComputeAt(f"{anchor}.input", chunk)
+    yield from _input(plan)
+    yield Parallel(chunk if plan.place == "chunk" else f"{nest.output}.f")
+    yield from _weights(plan)
+    if plan.prefetch:
+        yield Prefetch(f"{weight}.packed", plan.prefetch)
+    done = structure.upstream(nest.output) | {nest.output}
+    for name in structure.running:
+        if name not in done:
+            yield from schedule_root_stage(structure.stages[name], nest.target)
+
+
+def _inline(plan: WinogradPlan) -> Iterator[Step]:
+    """Stages before the convolution go into its input transform, those behind it into the output."""
+    nest, structure = plan.nest, plan.nest.structure
+    own = {f"{nest.anchor}.{part}" for part in ("half", "input", "product", "columns")}
+    until_output = structure.upstream(nest.output)
+    for name in structure.running:
+        if name in until_output and name not in own and name != nest.output:
+            yield ComputeInline(name)
+
+
+def _output_loops(plan: WinogradPlan) -> Generator[Step, None, tuple[str, str]]:
+    """Loops over chunks, blocks of channels, tiles of the chunk, channels of the block, then the pixels of the tile."""
+    nest = plan.nest
+    name = nest.output
+    n, oc, y, x, oci = (axis.name for axis in data_axes(nest.structure.stages[name]))
+    yield Split(oc, (plan.block,))
+    yield Split(y, (nest.tile_shape[0],))
+    yield Split(x, (nest.tile_shape[1],))
+    yield Reorder((n, f"{y}.0", f"{x}.0", f"{oc}.0", f"{oc}.1", f"{y}.1", f"{x}.1", oci))
+    yield Fuse((n, f"{y}.0", f"{x}.0"), f"{name}.p")
+    yield Split(f"{name}.p", (plan.chunk,))
+    chunk, block = f"{name}.p.0", f"{oc}.0"
+    outer = (chunk, block) if plan.outer == "p" else (block, chunk)
+    yield Reorder((*outer, f"{oc}.1", f"{name}.p.1", f"{y}.1", f"{x}.1", oci))
+    for loop in (f"{y}.1", f"{x}.1"):
+        yield Unroll(loop)
+    yield Vectorize(oci)
+    if plan.place == "root":
+        yield Fuse(outer, f"{name}.f")
+        block = f"{name}.f"
+    return chunk, block
+
+
+def _unrolled(stage: str, unrolled: tuple[str, ...], vector: str, outer: tuple[str, ...]) -> Iterator[Step]:
+    yield Reorder(tuple(f"{stage}.{axis}" for axis in (*outer, *unrolled, vector)))
+    for axis in unrolled:
+        yield Unroll(f"{stage}.{axis}")
+    yield Vectorize(f"{stage}.{vector}")
+
+
+def _product(plan: WinogradPlan) -> Iterator[Step]:
+    nest = plan.nest
+    stage = f"{nest.anchor}.product"
+    accumulator = f"{stage}.acc"
+    yield PadStorage(stage, 3, plan.skew)
+    yield CacheWrite(stage, accumulator)
+    oc, p = f"{stage}.oc", f"{stage}.p"
+    yield Split(oc, (plan.vectors,))
+    yield Split(p, (plan.tile,))
+    outer = (f"{oc}.0", f"{p}.0") if plan.order == "oc,p" else (f"{p}.0", f"{oc}.0")
+    yield Reorder((f"{stage}.u", f"{stage}.v", *outer, f"{p}.1", f"{oc}.1", f"{stage}.oci"))
+    yield Unroll(f"{p}.1")
+    yield Unroll(f"{oc}.1")
+    yield Vectorize(f"{stage}.oci")
+    yield ComputeAt(accumulator, outer[1], "register")
+    serial, unrolled = [f"{accumulator}.ic"], [f"{accumulator}.ici"]
+    if plan.unroll < nest.in_lanes:
+        yield Split(unrolled[0], (plan.unroll,))
+        serial.append(f"{unrolled[0]}.0")
+        unrolled = [f"{unrolled[0]}.1"]
+    unrolled += [f"{accumulator}.{axis}" for axis in ("p", "oc")]
+    yield Reorder((f"{accumulator}.u", f"{accumulator}.v", *serial, *unrolled, f"{accumulator}.oci"))
+    for loop in unrolled:
+        yield Unroll(loop)
+    yield Vectorize(f"{accumulator}.oci")
+
+
+def _input(plan: WinogradPlan) -> Iterator[Step]:
+    """Tile by tile; tiles clear of the border have a version without guards."""
+    nest = plan.nest
+    stage, half = f"{nest.anchor}.input", f"{nest.anchor}.half"
+    if plan.place == "chunk":
+        yield PadStorage(stage, 3, plan.skew)
+    yield Reorder(tuple(f"{stage}.{axis}" for axis in ("ic", "p", "u", "v", "ici")))
+    yield Unroll(f"{stage}.v")
+    yield Vectorize(f"{stage}.ici")
+    tiles = f"{stage}.p"
+    if plan.place == "root":
+        tiles = f"{stage}.f"
+        yield Fuse((f"{stage}.ic", f"{stage}.p"), tiles)
+    yield ComputeAt(half, tiles)
+    yield Reorder(tuple(f"{half}.{axis}" for axis in ("p", "ic", "x", "u", "ici")))
+    yield Unroll(f"{half}.u")
+    yield Vectorize(f"{half}.ici")
+    yield Specialize(tiles)
+    if plan.place == "root":
+        yield Parallel(tiles)
+
+
+def _weights(plan: WinogradPlan) -> Iterator[Step]:
+    nest = plan.nest
+    for part, unrolled in (("weight_half", "u"), ("weight", "v")):
+        stage = f"{nest.anchor}.{part}"
+        yield Reorder(tuple(f"{stage}.{axis}" for axis in ("oc", "ic", "ici", *(("u", "s") if unrolled == "u" else ("u", "v")), "oci")))
+        yield Unroll(f"{stage}.{unrolled}")
+        yield Vectorize(f"{stage}.oci")
+        yield Parallel(f"{stage}.oc")
+    weight = nest.stage("weight")
+    yield from schedule_packing(f"{weight.name}.packed", weight.shape, *_packing(plan), nest.target)
+
+
+def _packing(plan: WinogradPlan) -> tuple[tuple[tuple[int, int], ...], tuple[int, ...]]:
+    """Blocks and order of the packed weights: as the loops walk them, the vectors of a register tile side by side."""
+    return ((0, plan.block // plan.vectors), (0, plan.vectors)), (0, 1, 2, 6, 3, 4, 7, 5)
