@@ -7,9 +7,8 @@ import sys
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 
-from benchmarks.ceiling import Ceiling
 from compiler.target import Target
-from measure import describe_host
+from measure import Ceiling, describe_host
 
 OWN_LIBRARIES = ("tilewright", "llvmlite", "numpy", "xgboost")
 
@@ -62,11 +61,12 @@ def read_conditions(module: str) -> Conditions:
         machine=f"{target.cpu}, {target.vector_bits}-bit vectors, {target.vector_registers} registers",
         system=f"{platform.system()} {platform.release()}, Python {platform.python_version()}",
         load=os.getloadavg()[0],
-        versions={name: _version(name) for name in OWN_LIBRARIES},
+        versions={name: package_version(name) for name in OWN_LIBRARIES},
     )
 
 
-def _version(package: str) -> str:
+def package_version(package: str) -> str:
+    """Of an installed distribution."""
     try:
         return version(package)
     except PackageNotFoundError:

@@ -1,12 +1,14 @@
 """Time a candidate: build it in a worker process, run it in a killable child, say what came of it. Next: `records_db`, which keeps it."""
 
 from measure.builder import Builder, BuilderOptions, BuildTicket
+from measure.ceiling import Ceiling, CeilingLoops, measure_ceiling
 from measure.device import Device, describe_host
 from measure.errors import MeasureError
 from measure.measurement import Measurement, MeasureStatus, Verification
 from measure.reference import ReferenceCase, make_reference_case
 from measure.replay import Recorded, ReplayBuilder, ReplayRunner
 from measure.request import ArtifactBuilder, BuildRequest, Built, RunLimits, Runner
+from measure.roofline import BandwidthCurve, Roofline, best_of, measure_roofline
 from measure.runner import LocalRunner, RunnerOptions
 from measure.sampling import SamplingOptions
 from measure.verify import TOLERANCE, verify_outputs
@@ -14,10 +16,13 @@ from measure.verify import TOLERANCE, verify_outputs
 __all__ = [
     "TOLERANCE",
     "ArtifactBuilder",
+    "BandwidthCurve",
     "BuildRequest",
     "BuildTicket",
     "Builder",
     "BuilderOptions",
+    "Ceiling",
+    "CeilingLoops",
     "Built",
     "Device",
     "LocalRunner",
@@ -28,12 +33,16 @@ __all__ = [
     "ReferenceCase",
     "ReplayBuilder",
     "ReplayRunner",
+    "Roofline",
     "RunLimits",
     "Runner",
     "RunnerOptions",
     "SamplingOptions",
     "Verification",
+    "best_of",
     "describe_host",
     "make_reference_case",
+    "measure_ceiling",
+    "measure_roofline",
     "verify_outputs",
 ]

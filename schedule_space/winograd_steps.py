@@ -55,7 +55,7 @@ def winograd_steps(plan: WinogradPlan) -> Iterator[Step]:
 def _inline(plan: WinogradPlan) -> Iterator[Step]:
     """Stages before the convolution go into its input transform, those behind it into the output."""
     nest, structure = plan.nest, plan.nest.structure
-    own = {f"{nest.anchor}.{part}" for part in ("half", "input", "product", "columns")}
+    own = {f"{nest.anchor}.{part}" for part in ("half", "input", "weight_half", "weight", "product", "columns")}
     until_output = structure.upstream(nest.output)
     for name in structure.running:
         if name in until_output and name not in own and name != nest.output:

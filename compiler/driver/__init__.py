@@ -1,5 +1,6 @@
 """The whole path: workload or graph in, running code out. The top of `compiler`; `measure` and `tilewright` stand on it."""
 
+from compiler.driver.choose_variant import VariantChoice, choose_variant
 from compiler.driver.compile_kernel import compile_kernel
 from compiler.driver.compile_kernels import KernelRequest, compile_kernels
 from compiler.driver.compile_model import compile_model
@@ -17,6 +18,8 @@ __all__ = [
     "ObjectCache",
     "ScheduleChoice",
     "ScheduleSource",
+    "VariantChoice",
+    "choose_variant",
     "code_version",
     "compile_kernel",
     "compile_kernels",

@@ -5,8 +5,11 @@ pack functions can run. Next: `compile_model.py`.
 """
 
 import ctypes
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -20,6 +23,8 @@ from compiler.lower import Param, ParamRole
 from compiler.runtime import ThreadPool, align_up, aligned_copy, allocate_bytes
 
 Array = NDArray[Any]
+
+MOST_AT_ONCE = 8  # packings: each may hold a copy of what it packs
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,27 +83,38 @@ def _packed_sources(use: KernelUse) -> tuple[str, ...]:
 def fill_weights(
     layout: WeightsLayout, locations: Mapping[str, Location], constants: Mapping[str, Array], code: LoadedObjects, pool: ThreadPool
 ) -> NDArray[np.uint8]:
-    """Copies and packs the constants; `code` holds the pack functions."""
+    """Copies and packs the constants, as many at a time as the pool has threads, the largest first; `code` holds the pack functions."""
     names = tuple(constants)
+    values = [constants[name] for name in names]
     weights = allocate_bytes(layout.size_bytes)
+    jobs: list[tuple[int, Callable[[], None]]] = []
     for position, offset in layout.constant_offsets.items():
-        source = np.ascontiguousarray(constants[names[position]])
-        weights[offset : offset + source.nbytes] = source.reshape(-1).view(np.uint8)
+        size = values[position].nbytes
+        jobs.append((size, partial(_copy, values[position], weights[offset : offset + size])))
     for packing in layout.packings:
-        _pack(packing, weights, locations, constants, code, pool)
+        function = code.address(packing.kernel.artifact.pack_symbol)
+        size = sum(param_bytes(param) for param in packing.kernel.artifact.pack_params)
+        jobs.append((size, partial(_pack, packing, weights, locations, values, function, pool)))
+    jobs.sort(key=itemgetter(0), reverse=True)
+    with ThreadPoolExecutor(min(pool.threads, MOST_AT_ONCE)) as threads:
+        for done in [threads.submit(job) for _, job in jobs]:
+            done.result()
     return weights
+
+
+def _copy(source: Array, place: NDArray[np.uint8]) -> None:
+    place.view(source.dtype.newbyteorder("=")).reshape(source.shape)[...] = source
 
 
 def _pack(
     packing: Packing,
     weights: NDArray[np.uint8],
     locations: Mapping[str, Location],
-    constants: Mapping[str, Array],
-    code: LoadedObjects,
+    values: Sequence[Array],
+    function: int,
     pool: ThreadPool,
 ) -> None:
-    names = tuple(constants)
-    held: list[Array] = []  # copies and scratch that the pack function uses
+    held: list[Array] = []  # copies and scratch that the pack function uses, freed with this call
 
     def address(param: Param) -> int:
         if param.role is ParamRole.PACKED:
@@ -107,9 +123,9 @@ def _pack(
             held.append(allocate_bytes(param_bytes(param)))
             return held[-1].ctypes.data
         location = locations[packing.sources[param.index]]
-        held.append(aligned_copy(constants[names[location.index]]))
+        held.append(aligned_copy(values[location.index]))
         return held[-1].ctypes.data + location.offset_bytes
 
     params = packing.kernel.artifact.pack_params
     addresses = (ctypes.c_void_p * len(params))(*(address(param) for param in params))
-    call_kernel(code.address(packing.kernel.artifact.pack_symbol), addresses, pool)
+    call_kernel(function, addresses, pool)

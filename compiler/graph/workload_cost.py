@@ -53,8 +53,9 @@ def performed_flops(workload: Workload) -> int:
         flops = _op_flops(op, given, result)
         if op.op == "winograd_conv2d":
             (my, mx), (height, width), (r, s) = op.attributes["tile"], result.shape[2:4], given[1].shape[2:4]
-            tiles = -(-height // my) * -(-width // mx)
-            flops = flops * tiles * (my + r - 1) * (mx + s - 1) // (height * width * r * s)
+            sy, sx = op.attributes["strides"]
+            tiles, taps = -(-height // my) * -(-width // mx), (-(-r // sy), -(-s // sx))
+            flops = flops * tiles * sy * sx * (my + taps[0] - 1) * (mx + taps[1] - 1) // (height * width * r * s)
         total += flops
     return total
 

@@ -1,19 +1,19 @@
 """The algorithms that a workload can be computed by, each a workload of its own with its own space. In: Workload. Out: Workloads.
 
-A convolution of blocked activations with stride 1 has Winograd forms F(my x mx, r x s) beside the direct one. Which of them is best depends
+A convolution of blocked activations with stride 1 or 2 has Winograd forms F(my x mx, r x s) beside the direct one. Which is best depends
 on the shape and on the device, so they are tuned side by side, and the driver takes the fastest (`compiler/driver/choose_variant.py`).
 """
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
-from math import inf
+from math import inf, prod
 
 from compiler.ops import channel_block
 from compiler.target import Target
 from compiler.workload import GroupOp, Workload
 
-WINOGRAD_TILES = {1: (1,), 2: (3, 5), 3: (2, 4, 6), 5: (2, 4), 7: (2,)}  # kernel size -> sizes of output tiles
+WINOGRAD_TILES = {1: (1,), 2: (4, 6), 3: (2, 4, 6), 4: (2, 4), 5: (2, 4), 7: (2,)}  # taps -> sizes of output tiles
 ERROR_OF_PRODUCTS = {1: 1e-6, 4: 3e-6, 6: 3e-5, 8: 1e-4}  # elements of a transformed row -> typical error, of the largest output
 MAX_WINOGRAD = 3  # forms of one convolution
 MIN_CHANNELS = 8  # on each side
@@ -32,6 +32,12 @@ class _Convolution:
     out_channels: int
     out_size: tuple[int, int]
     kernel: tuple[int, int]
+    strides: tuple[int, int]
+
+    @property
+    def taps(self) -> tuple[int, int]:
+        """Of one phase of the input: all of the kernel's with stride 1."""
+        return -(-self.kernel[0] // self.strides[0]), -(-self.kernel[1] // self.strides[1])
 
 
 def workload_variants(workload: Workload, target: Target, max_rel_error: float = inf) -> tuple[Workload, ...]:
@@ -62,9 +68,10 @@ def predicted_cycles(workload: Workload, target: Target) -> float:
         return max(pixels * taps * weights / (2 * lanes), 4 * taps * weights / CACHE_BYTES_PER_CYCLE)
     my, mx = (int(size) for size in anchor.attributes["tile"])
     tiles = convolution.batch * -(-convolution.out_size[0] // my) * -(-convolution.out_size[1] // mx)
-    products = (my + convolution.kernel[0] - 1) * (mx + convolution.kernel[1] - 1)
+    products, phases = (my + convolution.taps[0] - 1) * (mx + convolution.taps[1] - 1), prod(convolution.strides)
+    weights *= phases
     arithmetic = tiles * products * weights / (2 * lanes)
-    transforms = tiles * products * (convolution.in_channels + convolution.out_channels) / lanes * TRANSFORM_CYCLES
+    transforms = tiles * products * (phases * convolution.in_channels + convolution.out_channels) / lanes * TRANSFORM_CYCLES
     return max(arithmetic, 4 * products * weights / CACHE_BYTES_PER_CYCLE) + transforms
 
 
@@ -78,8 +85,9 @@ def _convolution(workload: Workload) -> _Convolution | None:
         return None
     data, weight = (workload.arguments[index].type.shape for _, index in anchor.inputs)
     top, left, bottom, right = anchor.attributes["padding"]
-    height, width = data[2] + top + bottom - weight[2] + 1, data[3] + left + right - weight[3] + 1
-    return _Convolution(data[0], data[1] * block, -(-weight[0] // block) * block, (height, width), (weight[2], weight[3]))
+    sy, sx = (int(stride) for stride in anchor.attributes["strides"])
+    out_size = ((data[2] + top + bottom - weight[2]) // sy + 1, (data[3] + left + right - weight[3]) // sx + 1)
+    return _Convolution(data[0], data[1] * block, -(-weight[0] // block) * block, out_size, (weight[2], weight[3]), (sy, sx))
 
 
 def _winograd_convolution(workload: Workload) -> _Convolution | None:
@@ -87,25 +95,25 @@ def _winograd_convolution(workload: Workload) -> _Convolution | None:
     anchor = workload.ops[workload.anchor]
     if anchor.op != "conv2d" or anchor.attributes["groups"] != 1:
         return None
-    if set(anchor.attributes["strides"]) != {1} or set(anchor.attributes["dilations"]) != {1}:
+    if max(anchor.attributes["strides"]) > 2 or set(anchor.attributes["dilations"]) != {1}:
         return None
     weight = workload.arguments[anchor.inputs[1][1]]
     if anchor.inputs[1][0] != "arg" or not weight.constant or min(weight.type.shape[:2]) < MIN_CHANNELS:
         return None
     found = _convolution(workload)
-    return found if found is not None and max(found.kernel) > 1 and all(size in WINOGRAD_TILES for size in found.kernel) else None
+    return found if found is not None and max(found.taps) > 1 and all(taps in WINOGRAD_TILES for taps in found.taps) else None
 
 
 def _tiles(convolution: _Convolution, max_rel_error: float) -> Iterator[tuple[int, int]]:
-    (height, width), (kernel_h, kernel_w) = convolution.out_size, convolution.kernel
-    for my, mx in product(_sizes(kernel_h, height), _sizes(kernel_w, width)):
-        if max(_typical_error(my + kernel_h - 1), _typical_error(mx + kernel_w - 1)) <= max_rel_error:
+    (height, width), (rows, columns) = convolution.out_size, convolution.taps
+    for my, mx in product(_sizes(rows, height), _sizes(columns, width)):
+        if max(_typical_error(my + rows - 1), _typical_error(mx + columns - 1)) <= max_rel_error:
             yield my, mx
 
 
-def _sizes(kernel: int, size: int) -> Sequence[int]:
+def _sizes(taps: int, size: int) -> Sequence[int]:
     """Output tiles along one axis; none that is much longer than the axis itself."""
-    sizes = WINOGRAD_TILES[kernel]
+    sizes = WINOGRAD_TILES[taps]
     return [m for m in sizes if m == sizes[0] or m < 2 * size]
 
 

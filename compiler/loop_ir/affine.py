@@ -191,17 +191,29 @@ def _simplify_integer(expr: Expr, ranges: Ranges) -> Expr:
 
 def simplify(expr: Expr, ranges: Ranges) -> Expr:
     """An equal expression for all values of the variables within `ranges`; index arithmetic comes out linear."""
+    return _simplify(expr, ranges, {})
+
+
+def _simplify(expr: Expr, ranges: Ranges, done: dict[int, Expr]) -> Expr:
+    """done: results by the identity of nodes, which the root keeps alive."""
     old = children(expr)
     if not old:
         match expr:
             case Var(name) if name in ranges and ranges[name][0] == ranges[name][1]:
                 return Const(ranges[name][0], INT64)
         return expr
+    found = done.get(id(expr))
+    if found is None:
+        found = done[id(expr)] = _simplify_node(expr, old, ranges, done)
+    return found
+
+
+def _simplify_node(expr: Expr, old: tuple[Expr, ...], ranges: Ranges, done: dict[int, Expr]) -> Expr:
     if isinstance(expr, Select):
-        condition = simplify(expr.condition, ranges)
+        condition = _simplify(expr.condition, ranges, done)
         if isinstance(condition, Const):
-            return simplify(expr.then if condition.value else expr.otherwise, ranges)
-    new = tuple(simplify(child, ranges) for child in old)
+            return _simplify(expr.then if condition.value else expr.otherwise, ranges, done)
+    new = tuple(_simplify(child, ranges, done) for child in old)
     if any(a is not b for a, b in zip(old, new, strict=True)):
         expr = with_children(expr, new)
     if isinstance(expr, Binary):

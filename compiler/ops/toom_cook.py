@@ -60,7 +60,9 @@ class ShortConvolution:
 def short_convolution(outputs: int, taps: int) -> ShortConvolution:
     """F(outputs, taps); at most 8 products. F(1, r) and F(m, 1) with one of them 1 are exact, and F(1, 1) changes nothing."""
     products = outputs + taps - 1
-    if not 1 <= products <= MAX_PRODUCTS:
+    if min(outputs, taps) < 1:
+        raise ValueError(f"F({outputs}, {taps}): at least one output and one tap are needed")
+    if products > MAX_PRODUCTS:
         raise ValueError(f"F({outputs}, {taps}) needs {products} products; at most {MAX_PRODUCTS} are supported")
     points = POINTS[: products - 1]
     one, zero = Fraction(1), Fraction(0)

@@ -1,4 +1,4 @@
-"""winograd_conv2d: the convolutions of `conv.py` with stride 1, by Winograd's F(my x mx, r x s) on tiles of the output.
+"""winograd_conv2d: the convolutions of `conv.py` with one group, by Winograd's F(my x mx, r x s) on tiles of the output.
 
 Attributes: those of conv2d, and tile (my, mx). Both layouts are the same "NCHW{c}c". For tile p, a block of my x mx output pixels:
 
@@ -8,6 +8,9 @@ Attributes: those of conv2d, and tile (my, mx). Both layouts are the same "NCHW{
     {name}.product[u, v, oc, p, oci]     sum over ic, ici: (my + r - 1) * (mx + s - 1) matrix products
     {name}.columns[oc, p, y, v, oci]     A^T M
     {name}[n, oc, y, x, oci]             (A^T M) A
+
+A stride of 2 leaves a convolution with stride 1 over phases: the pixels with even and with odd coordinates count as channels of their own,
+ic runs over (phase of y, phase of x, block of channels), and r is the number of taps that a phase has, half of the kernel's, rounded up.
 
 The transforms are in `toom_cook.py`; the loops in `schedule_space/winograd.py`.
 """
@@ -25,23 +28,28 @@ from compiler.tensor_type import TensorType
 
 @dataclass(frozen=True, slots=True)
 class WinogradTiles:
-    """vertical, horizontal: F(my, r) and F(mx, s). counts: tiles along y and x of one image."""
+    """vertical, horizontal: F(my, r) and F(mx, s). counts: tiles along y and x of one image. phases: along y and x, the strides."""
 
     vertical: ShortConvolution
     horizontal: ShortConvolution
     counts: tuple[int, int]
+    phases: tuple[int, int]
+
+    def phase_of(self, channel: Expr, blocks: int) -> tuple[Expr, Expr, Expr]:
+        """(phase of y, phase of x, block of channels) of the channel axis of the products."""
+        return channel // (blocks * self.phases[1]), channel // blocks % self.phases[1], channel % blocks
 
 
 def winograd_tiles(shape: ConvShape, tile: Sequence[int]) -> WinogradTiles:
     """Check that the convolution has this form; raises `ShapeError`."""
-    plain = shape.groups == 1 and shape.strides == (1, 1) and shape.dilations == (1, 1)
-    if not plain or not shape.block_in or shape.block_in != shape.block_out:
-        raise ShapeError("winograd_conv2d: only a blocked convolution of one group with stride 1 and no dilation has this form")
+    if shape.groups != 1 or shape.dilations != (1, 1) or not shape.block_in or shape.block_in != shape.block_out:
+        raise ShapeError("winograd_conv2d: only a blocked convolution of one group without dilation has this form")
+    taps = [-(-kernel // stride) for kernel, stride in zip(shape.kernel, shape.strides, strict=True)]
     try:
-        vertical, horizontal = short_convolution(tile[0], shape.kernel[0]), short_convolution(tile[1], shape.kernel[1])
+        vertical, horizontal = short_convolution(tile[0], taps[0]), short_convolution(tile[1], taps[1])
     except ValueError as error:
         raise ShapeError(f"winograd_conv2d: {error}") from error
-    return WinogradTiles(vertical, horizontal, (-(-shape.out_size[0] // tile[0]), -(-shape.out_size[1] // tile[1])))
+    return WinogradTiles(vertical, horizontal, (-(-shape.out_size[0] // tile[0]), -(-shape.out_size[1] // tile[1])), shape.strides)
 
 
 def _infer(inputs: Sequence[TensorType], attributes: Attributes) -> tuple[TensorType, ...]:
@@ -70,43 +78,51 @@ def _transformed_input(name: str, data: Tensor, shape: ConvShape, tiles: Winogra
     (my, mx), (rows, columns) = (tiles.vertical.outputs, tiles.horizontal.outputs), tiles.counts
     heights, widths = tiles.vertical.products, tiles.horizontal.products
     top, left, _, _ = shape.padding
-    bottom = rows * my + shape.kernel[0] - 1 - top - shape.in_size[0]
-    right = columns * mx + shape.kernel[1] - 1 - left - shape.in_size[1]
-    padded = pad_border(name, data, (top, left, bottom, right))
-    count, blocks, lanes = shape.batch * rows * columns, data.shape[1], shape.block_in
+    (sy, sx), blocks = tiles.phases, data.shape[1]
+    bottom = sy * (rows * my + tiles.vertical.taps - 1) - top - shape.in_size[0]
+    right = sx * (columns * mx + tiles.horizontal.taps - 1) - left - shape.in_size[1]
+    padded = pad_border(name, data, (top, left, max(0, bottom), max(0, right)))
+    count, channels, lanes = shape.batch * rows * columns, sy * sx * blocks, shape.block_in
 
     def half(p: Expr, ic: Expr, u: Expr, x: Expr, ici: Expr) -> Expr:
         image, row, column = p // (rows * columns), p // columns % rows, p % columns
-        window = [padded[image, ic, row * my + y, column * mx + x, ici] for y in range(heights)]
+        above, before, block = tiles.phase_of(ic, blocks)
+        window = [padded[image, block, (row * my + y) * sy + above, (column * mx + x) * sx + before, ici] for y in range(heights)]
         return pick(u, tiles.vertical.transform_input(window))
 
-    halves = compute((count, blocks, heights, widths, lanes), half, f"{name}.half", ("p", "ic", "u", "x", "ici"))
+    halves = compute((count, channels, heights, widths, lanes), half, f"{name}.half", ("p", "ic", "u", "x", "ici"))
 
     def whole(u: Expr, v: Expr, ic: Expr, p: Expr, ici: Expr) -> Expr:
         return pick(v, tiles.horizontal.transform_input([halves[p, ic, u, x, ici] for x in range(widths)]))
 
-    return compute((heights, widths, blocks, count, lanes), whole, f"{name}.input", ("u", "v", "ic", "p", "ici"))
+    return compute((heights, widths, channels, count, lanes), whole, f"{name}.input", ("u", "v", "ic", "p", "ici"))
 
 
 def _transformed_weight(name: str, weight: Tensor, shape: ConvShape, tiles: WinogradTiles) -> Tensor:
     lanes, (out_channels, in_channels) = shape.block_out, weight.shape[:2]
     blocks, in_blocks = -(-out_channels // lanes), -(-in_channels // lanes)
     in_lanes = min(lanes, in_channels)
-    heights, widths = tiles.vertical.products, tiles.horizontal.products
+    (heights, widths), (sy, sx) = (tiles.vertical.products, tiles.horizontal.products), tiles.phases
+    channels, columns = sy * sx * in_blocks, tiles.horizontal.taps
 
     def half(oc: Expr, u: Expr, s: Expr, ic: Expr, ici: Expr, oci: Expr) -> Expr:
-        exists = logical_and(oc * lanes + oci < out_channels, ic * lanes + ici < in_channels)
-        taps = [select(exists, weight[oc * lanes + oci, ic * lanes + ici, r, s], 0.0) for r in range(shape.kernel[0])]
+        above, before, block = tiles.phase_of(ic, in_blocks)
+        exists = logical_and(oc * lanes + oci < out_channels, block * lanes + ici < in_channels)
+        taps: list[Expr] = []
+        for r in range(tiles.vertical.taps):
+            y, x = r * sy + above, s * sx + before
+            inside = logical_and(exists, y < shape.kernel[0], x < shape.kernel[1]) if max(sy, sx) > 1 else exists
+            taps.append(select(inside, weight[oc * lanes + oci, block * lanes + ici, y, x], 0.0))
         return pick(u, tiles.vertical.transform_weight(taps))
 
     names = ("oc", "u", "s", "ic", "ici", "oci")
-    halves = compute((blocks, heights, shape.kernel[1], in_blocks, in_lanes, lanes), half, f"{name}.weight_half", names)
+    halves = compute((blocks, heights, columns, channels, in_lanes, lanes), half, f"{name}.weight_half", names)
 
     def whole(oc: Expr, u: Expr, v: Expr, ic: Expr, ici: Expr, oci: Expr) -> Expr:
-        return pick(v, tiles.horizontal.transform_weight([halves[oc, u, s, ic, ici, oci] for s in range(shape.kernel[1])]))
+        return pick(v, tiles.horizontal.transform_weight([halves[oc, u, s, ic, ici, oci] for s in range(columns)]))
 
     names = ("oc", "u", "v", "ic", "ici", "oci")
-    return compute((blocks, heights, widths, in_blocks, in_lanes, lanes), whole, f"{name}.weight", names)
+    return compute((blocks, heights, widths, channels, in_lanes, lanes), whole, f"{name}.weight", names)
 
 
 def _product(name: str, data: Tensor, weight: Tensor) -> Tensor:

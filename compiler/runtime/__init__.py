@@ -4,12 +4,13 @@ Stage: after `compiler/codegen`, driven by `compiler/driver`. Nothing here needs
 """
 
 from compiler.runtime.environment import Environment, child_environment, read_environment
-from compiler.runtime.executable import Executable, KernelTime
+from compiler.runtime.executable import Executable
 from compiler.runtime.link_model import MODEL_HEADER, PROFILE_SYMBOL, RUN_SYMBOL, ModelCode, link_model
 from compiler.runtime.load_model import NativeModel, ProfileFunction, RunFunction, load_model
 from compiler.runtime.memory import ALIGNMENT, align_up, aligned_copy, allocate_bytes, empty_array, is_aligned
 from compiler.runtime.model_info import KernelInfo, ModelInfo, NamedType
 from compiler.runtime.native_runtime import NativeRuntime, build_runtime_library, native_runtime
+from compiler.runtime.profiled_runs import KernelTime, ProfiledRuns, quiet_mean
 from compiler.runtime.thread_pool import ThreadPool
 from compiler.runtime.toolchain import Toolchain, find_toolchain
 
@@ -28,6 +29,7 @@ __all__ = [
     "NativeModel",
     "NativeRuntime",
     "ProfileFunction",
+    "ProfiledRuns",
     "RunFunction",
     "ThreadPool",
     "Toolchain",
@@ -42,5 +44,6 @@ __all__ = [
     "link_model",
     "load_model",
     "native_runtime",
+    "quiet_mean",
     "read_environment",
 ]

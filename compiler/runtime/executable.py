@@ -10,7 +10,6 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -22,17 +21,10 @@ from compiler.errors import InputError, ToolchainError
 from compiler.runtime.load_model import NativeModel, load_model
 from compiler.runtime.memory import aligned_copy, allocate_bytes, empty_array
 from compiler.runtime.model_info import KernelInfo, ModelInfo, NamedType
+from compiler.runtime.profiled_runs import KernelTime, ProfiledRuns
 from compiler.runtime.thread_pool import ThreadPool
 
 Array = NDArray[Any]
-
-
-@dataclass(frozen=True, slots=True)
-class KernelTime:
-    """Of one kernel call: the median over the profiled runs."""
-
-    kernel: KernelInfo
-    secs: float
 
 
 class Executable:
@@ -100,25 +92,33 @@ class Executable:
         return samples
 
     def profile(self, inputs: Mapping[str, Array], *, repeat: int = 10) -> list[KernelTime]:
-        """How long each kernel takes, in order of execution; the first run does not count."""
+        """How long each kernel takes within the model, in order of execution: the mean over the fastest quarter of `repeat` runs."""
+        secs = self.profile_runs(inputs, repeat=repeat).quiet_kernel_secs()
+        return [KernelTime(kernel, float(own)) for kernel, own in zip(self.kernels, secs, strict=True)]
+
+    def profile_runs(self, inputs: Mapping[str, Array], *, repeat: int = 10, warmup: int = 1) -> ProfiledRuns:
+        """`repeat` runs in which the clock is read between kernels, once, after `warmup` runs that do not count."""
         arrays = self._checked(inputs)
         outputs = [empty_array(item.type) for item in self.info.outputs]
         input_addresses, output_addresses = _addresses(arrays), _addresses(outputs)
-        secs = np.zeros((repeat + 1, len(self.kernels)))
-        for row in secs:
-            self._call(input_addresses, output_addresses, row)
-        medians = np.median(secs[1:], axis=0)
-        return [KernelTime(kernel, float(median)) for kernel, median in zip(self.kernels, medians, strict=True)]
+        kernel_secs, run_secs = np.zeros((repeat, len(self.kernels))), np.zeros(repeat)
+        for _ in range(warmup):
+            self._call(input_addresses, output_addresses, kernel_secs.ctypes.data)
+        for run, row_address in enumerate([row.ctypes.data for row in kernel_secs]):
+            begin = time.perf_counter()
+            self._call(input_addresses, output_addresses, row_address)
+            run_secs[run] = time.perf_counter() - begin
+        return ProfiledRuns(kernel_secs, run_secs)
 
-    def _call(self, inputs: "ctypes.Array[Any]", outputs: "ctypes.Array[Any]", kernel_secs: NDArray[np.float64] | None = None) -> None:
+    def _call(self, inputs: "ctypes.Array[Any]", outputs: "ctypes.Array[Any]", kernel_secs: int | None = None) -> None:
+        """kernel_secs: the address of a double per kernel, for a run in which they are timed."""
         with self._arenas_lock:
             arena = self._arenas.pop() if self._arenas else None
         if arena is None:
             arena = allocate_bytes(self.info.arena_bytes)
         try:
             arguments = (inputs, outputs, self._native.weights, arena.ctypes.data, self._pool.address)
-            profile = () if kernel_secs is None else (kernel_secs.ctypes.data,)
-            status = self._native.profile(*arguments, *profile) if profile else self._native.run(*arguments)
+            status = self._native.run(*arguments) if kernel_secs is None else self._native.profile(*arguments, kernel_secs)
         finally:
             with self._arenas_lock:
                 self._arenas.append(arena)

@@ -24,7 +24,8 @@ class NamedType:
 class KernelInfo:
     """One kernel call, in order of execution.
 
-    nodes: the model's own names of what it computes. workload: for people; workload_key: sha256.
+    nodes: the model's own names of what it computes. workload: for people; workload_key: sha256; definition: its canonical JSON, empty in
+    a library that was compiled before definitions were kept.
     schedule_source: "default", or which record.
     expected_secs: what the record measured, if one was used. facts: what code generation told (spills, code_bytes, ...).
     """
@@ -36,6 +37,7 @@ class KernelInfo:
     schedule_source: str
     expected_secs: float | None = None
     facts: tuple[tuple[str, Any], ...] = ()
+    definition: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

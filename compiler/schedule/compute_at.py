@@ -129,10 +129,10 @@ def _producer(
     if isinstance(statement, Update):
         result = Update(buffer, indices, statement.combiner, value)
     ranges = {**outer, **{loop.name: (0, extent - 1) for loop, (_, extent) in zip(data, region, strict=True)}}
-    for loop, limit in zip(data, statement.buffer.shape, strict=True):
+    for loop in data:  # not the buffer's shape, which may have been padded
         limits = bounds(moved[loop.name], ranges)
-        if limits is None or limits[1] >= limit:
-            result = IfThen(Binary("lt", moved[loop.name], Const(limit)), result)
+        if limits is None or limits[1] >= loop.extent:
+            result = IfThen(Binary("lt", moved[loop.name], Const(loop.extent)), result)
         if limits is None or limits[0] < 0:
             result = IfThen(Binary("le", Const(0), moved[loop.name]), result)
     for guard in reversed(definition.guards):

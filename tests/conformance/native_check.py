@@ -28,7 +28,7 @@ TIMEOUT_SECS = 300.0
 JOBS_PER_CHILD = 200
 TOO_LONG = "unrolls to more than"
 RELATIVE_TOLERANCE = 1e-4
-ABSOLUTE_TOLERANCE = 2e-6  # of the largest finite value
+ABSOLUTE_TOLERANCE = 2e-6
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,13 +94,14 @@ class NativeChecker:
         assert start == len(outcome.blob)
 
 
-def assert_close(got: Array, want: Array, label: str) -> None:
+def assert_close(got: Array, want: Array, label: str, absolute: float = ABSOLUTE_TOLERANCE) -> None:
+    """absolute: of the largest finite value."""
     if want.dtype.kind != "f":
         np.testing.assert_array_equal(got, want, err_msg=label)
         return
     finite = np.abs(want[np.isfinite(want)])
     scale = float(finite.max(initial=0.0))
-    np.testing.assert_allclose(got, want, rtol=RELATIVE_TOLERANCE, atol=ABSOLUTE_TOLERANCE * max(scale, 1e-3), err_msg=label)
+    np.testing.assert_allclose(got, want, rtol=RELATIVE_TOLERANCE, atol=absolute * max(scale, 1e-3), err_msg=label)
 
 
 def reference(workload: Workload, arguments: Sequence[Array]) -> list[Array]:

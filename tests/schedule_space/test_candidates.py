@@ -13,8 +13,8 @@ from compiler.schedule import Schedule
 from compiler.target import Target
 from compiler.te import Buffer
 from compiler.workload import Workload
-from schedule_space import ScheduleSpace, space_for
-from tests.schedule_space.workloads import WORKLOADS
+from schedule_space import Candidate, Choice, Decisions, ScheduleSpace, space_for
+from tests.schedule_space.workloads import WINOGRAD, WORKLOADS, rounding
 
 Array = NDArray[Any]
 TARGET = Target.parse("llvm -mcpu=x86-64-v3 -vector-bits=128")
@@ -66,7 +66,8 @@ def check(space: ScheduleSpace, schedule: Schedule) -> None:
     want = reference(space.workload, arrays)
     got = run(lower(space.workload, Schedule.from_json(schedule.to_json()), space.target), arrays)
     for mine, theirs in zip(got, want, strict=True):
-        np.testing.assert_allclose(mine.reshape(theirs.shape), theirs, rtol=1e-4, atol=1e-5)
+        room = max(1e-5, rounding(space.workload) * float(np.abs(theirs).max()))
+        np.testing.assert_allclose(mine.reshape(theirs.shape), theirs, rtol=1e-4, atol=room)
 
 
 @pytest.mark.parametrize("name", WORKLOADS)
@@ -82,3 +83,42 @@ def test_drawn_candidates_compute_the_reference(name: str) -> None:
     space = space_for(WORKLOADS[name], TARGET, 2)
     for candidate in space.sample(np.random.default_rng(len(name)), DRAWS):
         check(space, space.schedule(candidate))
+
+
+def with_choices(space: ScheduleSpace, fixed: Decisions, rng: np.random.Generator) -> Candidate | None:
+    """A drawn candidate with some decisions made; None if there is none among many draws."""
+    for _ in range(500):
+        drawn = {parameter.name: parameter.choices[rng.integers(len(parameter.choices))] for parameter in space.parameters}
+        if space.is_valid({**drawn, **fixed}):
+            return space.candidate({**drawn, **fixed})
+    return None
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+@pytest.mark.parametrize("name", WINOGRAD)
+def test_every_place_of_the_transforms(name: str, threads: int) -> None:
+    """Where the input is transformed, which loop is the outer one, where half-done outputs stay: one chunk, and chunks with a rest."""
+    space = space_for(WINOGRAD[name], TARGET, threads)
+    rng = np.random.default_rng(threads)
+    for place, outer in (("chunk", "p"), ("root", "p"), ("root", "oc")):
+        for columns in ("register", "local"):
+            candidate = with_choices(space, {"place": place, "outer": outer, "columns": columns}, rng)
+            assert candidate is not None
+            check(space, space.schedule(candidate))
+
+
+@pytest.mark.parametrize(
+    "name", ["winograd_4x4", "winograd_after_relu", "winograd_variable_weight", "conv_streamed_weight", "matmul_streamed"]
+)
+def test_every_choice_of_every_parameter(name: str) -> None:
+    space = space_for(WORKLOADS[name], TARGET, 2)
+    rng = np.random.default_rng(0)
+    impossible: list[tuple[str, Choice]] = []
+    for parameter in space.parameters:
+        for choice in parameter.choices:
+            candidate = with_choices(space, {parameter.name: choice}, rng)
+            if candidate is None:
+                impossible.append((parameter.name, choice))
+            else:
+                check(space, space.schedule(candidate))
+    assert impossible == []

@@ -27,9 +27,9 @@ def single(op: str, attributes: dict[str, Any], *arguments: Argument) -> Workloa
     return Workload(tuple(arguments), (GroupOp(op, tuple(("arg", i) for i in range(len(arguments))), attributes),))
 
 
-def conv(data: tuple[int, ...], weight: tuple[int, ...], *, epilogue: bool = False, **attributes: Any) -> Workload:
+def conv(data: tuple[int, ...], weight: tuple[int, ...], *, epilogue: bool = False, constant: bool = True, **attributes: Any) -> Workload:
     attributes = {**CONV, **attributes}
-    base = single("conv2d", attributes, argument(*data), argument(*weight, constant=True))
+    base = single("conv2d", attributes, argument(*data), argument(*weight, constant=constant))
     if not epilogue:
         return base
     out = base.output_types[0].shape
@@ -38,6 +38,31 @@ def conv(data: tuple[int, ...], weight: tuple[int, ...], *, epilogue: bool = Fal
         (*base.arguments, argument(*bias, constant=True), argument(*out)),
         (*base.ops, GroupOp("add", (("op", 0), ("arg", 2))), GroupOp("add", (("op", 1), ("arg", 3))), GroupOp("relu", (("op", 2),))),
     )
+
+
+def winograd(direct: Workload, *tile: int) -> Workload:
+    """The workload of a convolution in its form F(tile)."""
+    at = direct.anchor
+    form = GroupOp("winograd_conv2d", direct.ops[at].inputs, {**direct.ops[at].attributes, "tile": tile})
+    return Workload(direct.arguments, (*direct.ops[:at], form, *direct.ops[at + 1 :]), at)
+
+
+def with_silu(base: Workload) -> Workload:
+    """x * sigmoid(x) of what the workload computes, which is used twice."""
+    last = len(base.ops) - 1
+    gate = (GroupOp("sigmoid", (("op", last),)), GroupOp("mul", (("op", last), ("op", last + 1))))
+    return Workload(base.arguments, (*base.ops, *gate), base.anchor)
+
+
+def after_relu(base: Workload) -> Workload:
+    """The workload with a relu of its first argument ahead."""
+
+    def moved(source: tuple[str, int]) -> tuple[str, int]:
+        kind, index = source
+        return ("op", 0) if source == ("arg", 0) else (kind, index + (kind == "op"))
+
+    ops = tuple(GroupOp(op.op, tuple(map(moved, op.inputs)), op.attributes) for op in base.ops)
+    return Workload(base.arguments, (GroupOp("relu", (("arg", 0),)), *ops), base.anchor + 1)
 
 
 def matmul(
@@ -56,6 +81,24 @@ POOL: dict[str, Any] = {
     "output_size": (4, 5),
 }
 
+WINOGRAD: dict[str, Workload] = {
+    "winograd_2x2": winograd(conv((1, 2, 7, 6, 4), (8, 8, 3, 3), **BLOCKED, epilogue=True), 2, 2),
+    "winograd_4x4": winograd(conv((1, 2, 9, 10, 4), (12, 8, 3, 3), **BLOCKED, epilogue=True), 4, 4),
+    "winograd_2x4": winograd(conv((1, 2, 7, 7, 4), (8, 8, 3, 3), **BLOCKED), 2, 4),
+    "winograd_6x6": winograd(conv((1, 2, 8, 13, 4), (8, 8, 3, 3), **BLOCKED, epilogue=True), 6, 6),
+    "winograd_odd_channels": winograd(conv((2, 2, 5, 7, 4), (7, 5, 3, 3), **BLOCKED), 4, 2),
+    "winograd_few_channels": winograd(conv((1, 1, 5, 5, 4), (3, 3, 3, 3), **BLOCKED, epilogue=True), 2, 2),
+    "winograd_batch": winograd(conv((2, 2, 6, 5, 4), (12, 8, 3, 3), padding=(0, 1, 2, 0), **BLOCKED, epilogue=True), 2, 4),
+    "winograd_one_tile": winograd(conv((1, 1, 4, 4, 4), (4, 4, 3, 3), padding=(0, 0, 0, 0), **BLOCKED), 2, 2),
+    "winograd_5x5": winograd(conv((1, 2, 7, 6, 4), (8, 8, 5, 5), padding=(2, 2, 2, 2), **BLOCKED, epilogue=True), 2, 4),
+    "winograd_1x3": winograd(conv((1, 2, 3, 11, 4), (8, 8, 1, 3), padding=(0, 1, 0, 1), **BLOCKED, epilogue=True), 1, 4),
+    "winograd_3x1": winograd(conv((2, 2, 9, 3, 4), (8, 8, 3, 1), padding=(1, 0, 1, 0), **BLOCKED), 6, 1),
+    "winograd_1x7": winograd(conv((1, 2, 3, 7, 4), (8, 8, 1, 7), padding=(0, 3, 0, 3), **BLOCKED), 1, 2),
+    "winograd_silu": with_silu(winograd(conv((1, 2, 6, 7, 4), (8, 8, 3, 3), **BLOCKED, epilogue=True), 2, 2)),
+    "winograd_after_relu": after_relu(winograd(conv((1, 2, 6, 5, 4), (8, 8, 3, 3), **BLOCKED, epilogue=True), 4, 2)),
+    "winograd_variable_weight": winograd(conv((1, 2, 5, 6, 4), (8, 8, 3, 3), constant=False, **BLOCKED, epilogue=True), 2, 2),
+}
+
 WORKLOADS: dict[str, Workload] = {
     "conv_blocked": conv((1, 2, 7, 7, 4), (12, 8, 3, 3), **BLOCKED, epilogue=True),
     "conv_blocked_odd_channels": conv((2, 2, 5, 7, 4), (7, 5, 3, 3), **BLOCKED),
@@ -67,6 +110,7 @@ WORKLOADS: dict[str, Workload] = {
     "conv_plain": conv((2, 3, 7, 5), (5, 3, 3, 3), epilogue=True),
     "conv_plain_grouped": conv((1, 6, 5, 7), (4, 3, 3, 3), groups=2, dilations=(2, 1), padding=(2, 1, 2, 1)),
     "conv_blocked_grouped": conv((1, 4, 5, 5, 4), (16, 8, 3, 3), groups=2, **BLOCKED),
+    "conv_streamed_weight": conv((1, 8, 4, 3, 4), (32, 32, 3, 3), **BLOCKED, epilogue=True),
     "conv_to_plain": conv((1, 2, 5, 5, 4), (7, 8, 1, 1), padding=(0, 0, 0, 0), layout="NCHW4c", out_layout="NCHW"),
     "conv_transpose": single(
         "conv2d_transpose",
@@ -76,6 +120,7 @@ WORKLOADS: dict[str, Workload] = {
     ),
     "matmul_constant": matmul((7, 13), (13, 11)),
     "matmul_row": matmul((1, 17), (11, 17), transpose_b=True),
+    "matmul_streamed": matmul((2, 56), (56, 160)),
     "matmul_batched": matmul((2, 3, 5, 7), (2, 1, 7, 6), constant=False),
     "matmul_transposed": matmul((5, 7), (9, 5), constant=False, transpose_a=True, transpose_b=True),
     "matmul_column": matmul((9, 11), (11, 1)),
@@ -109,4 +154,15 @@ WORKLOADS: dict[str, Workload] = {
         (GroupOp("mul", (("arg", 0), ("arg", 1))), GroupOp("sigmoid", (("op", 0),)), GroupOp("mul", (("op", 0), ("op", 1)))),
     ),
     "transpose": single("transpose", {"perm": (2, 0, 1)}, argument(3, 5, 7)),
+    **WINOGRAD,
 }
+
+
+def rounding(workload: Workload) -> float:
+    """How far a right answer may be off, of the largest output: more for transforms to many products."""
+    anchor = workload.ops[workload.anchor]
+    if anchor.op != "winograd_conv2d":
+        return 2e-6
+    kernel = workload.arguments[1].type.shape[2:]
+    products = max(size + taps - 1 for size, taps in zip(anchor.attributes["tile"], kernel, strict=True))
+    return 3e-6 if products <= 4 else 3e-5 if products <= 6 else 2e-4

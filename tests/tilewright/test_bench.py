@@ -32,7 +32,7 @@ def only_onnxruntime(monkeypatch: pytest.MonkeyPatch) -> None:
     known = importlib.import_module
 
     def import_module(name: str) -> ModuleType:
-        if name.endswith(("openvino_peer", "torch_peer")):
+        if name.endswith(("openvino_peer", "torch_peer", "ncnn_peer", "mnn_peer")):
             raise ModuleNotFoundError(name)
         return known(name)
 
@@ -41,7 +41,7 @@ def only_onnxruntime(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("only_onnxruntime")
 def test_tuned_and_untuned_beside_what_is_installed(command: Command, classifier: Path, tuned_url: str) -> None:
-    done = command("bench", classifier, "--db", tuned_url, "--threads", "1,2", "--json")
+    done = command("bench", classifier, "--db", tuned_url, "--threads", "1,2", "-f", "json")
     assert (done.code, done.err) == (0, "")
     report: dict[str, Any] = json.loads(done.out)
     names = ["tilewright tuned", "tilewright untuned", "onnxruntime"]
@@ -51,6 +51,8 @@ def test_tuned_and_untuned_beside_what_is_installed(command: Command, classifier
     assert report["left_out"] == {
         "openvino": "openvino is not installed: pip install openvino",
         "torch": "torch is not installed: pip install torch --index-url https://download.pytorch.org/whl/cpu",
+        "ncnn": "ncnn is not installed: pip install ncnn pnnx",
+        "mnn": "mnn is not installed: pip install MNN",
     }
     assert report["notes"] == [
         "tilewright tuned, 1 thread: 3 of 3 kernel calls have records",
@@ -72,9 +74,9 @@ def test_a_table_for_people(command: Command, tmp_path: Path, classifier: Path) 
 def test_a_compiled_library(command: Command, tmp_path: Path, classifier: Path) -> None:
     library = tmp_path / "model.so"
     command("compile", classifier, "-o", library, "--threads", 1)
-    report = json.loads(command("bench", library, "--threads", "1,2", "--json").out)
+    report = json.loads(command("bench", library, "--threads", "1,2", "-f", "json").out)
     assert [(row["threads"], row["library"]) for row in report["rows"]] == [(1, "tilewright"), (2, "tilewright")]
-    assert json.loads(command("bench", library, "--json").out)["rows"][0]["threads"] == 1
+    assert json.loads(command("bench", library, "-f", "json").out)["rows"][0]["threads"] == 1
 
 
 def test_names_that_are_not_known(command: Command, classifier: Path) -> None:

@@ -1,4 +1,4 @@
-"""`tilewright bench`: this model, here, under Tilewright and other libraries, side by side."""
+"""`tilewright bench`: this model, here, under Tilewright and other libraries, side by side; or where its time goes, kernel by kernel."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,6 +15,7 @@ from tilewright.array_files import read_arrays
 from tilewright.commands.options import (
     Shapes,
     database_option,
+    format_option,
     load_model,
     model_argument,
     open_existing,
@@ -22,9 +23,11 @@ from tilewright.commands.options import (
     shape_option,
 )
 from tilewright.commands.print_rows import print_json, print_rows
+from tilewright.commands.profile_rows import SORTS, ProfileView, print_profile, profile_json
 from tilewright.compare_libraries import Comparison, CompiledModel, compare, prepare_peers, random_inputs
 from tilewright.compile_model import compile_model
 from tilewright.peers import PEERS, Arrays, Prepared
+from tilewright.profile_model import profile_model
 
 COMPILED_SUFFIX = ".so"
 COLUMNS = ("library", "version", "median_ms", "minimum_ms", "spread", "ratio", "difference")
@@ -66,7 +69,10 @@ def parse_threads(_ctx: click.Context, _option: click.Parameter, text: str | Non
 @database_option()
 @click.option("--inputs", type=click.Path(path_type=Path), help="An .npz file with one array per input; random numbers by default.")
 @shape_option
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@click.option("--profile", is_flag=True, help="Show how long each kernel takes within the model, instead of other libraries.")
+@click.option("--sort", type=click.Choice(SORTS), help="Of a profile: by order of execution (the default) or the longest first.")
+@click.option("--top", type=click.IntRange(min=1), help="Of a profile: how many kernels to list.")
+@format_option
 def bench(
     model_path: Path,
     against: tuple[str, ...] | None,
@@ -74,20 +80,32 @@ def bench(
     url: str | None,
     inputs: Path | None,
     shapes: Shapes,
-    as_json: bool,
+    profile: bool,
+    sort: str | None,
+    top: int | None,
+    form: str,
 ) -> None:
     """Time MODEL (or FILE.so, from `tilewright compile`) beside other libraries, interleaved.
 
     With --db it is timed on the schedules of the database and on default ones, without it on default ones.
+    With --profile: what each kernel takes, on the schedules of the database where there are any, and what the machine could do at best.
     """
+    if not profile and (sort or top):
+        raise click.UsageError("--sort and --top arrange a profile: add --profile")
+    if profile and against is not None:
+        raise click.UsageError("--profile looks at this model alone: leave --against out")
+    if model_path.suffix == COMPILED_SUFFIX and (against or url or shapes):
+        raise click.UsageError(f"{model_path} is compiled already: --against, --db and --shape need the model file itself")
+    if profile:
+        executables = _executables(model_path, threads, url, shapes)
+        _print_profiles(executables, inputs, ProfileView(sort or SORTS[0], top), form)
+        return
     if model_path.suffix != COMPILED_SUFFIX:
         counts = threads or (Target.parse("host").cores,)
         report = _bench_model(model_path, against if against is not None else tuple(PEERS), counts, url, inputs, shapes)
-    elif against or url or shapes:
-        raise click.UsageError(f"{model_path} is compiled already: --against, --db and --shape need the model file itself")
     else:
         report = _bench_library(model_path, threads, inputs)
-    _print(report, as_json)
+    _print(report, form)
 
 
 def _bench_model(path: Path, against: Sequence[str], counts: Sequence[int], url: str | None, inputs: Path | None, shapes: Shapes) -> Report:
@@ -119,13 +137,35 @@ def _bench_library(path: Path, counts: Sequence[int] | None, inputs: Path | None
     return report
 
 
+def _executables(path: Path, counts: Sequence[int] | None, url: str | None, shapes: Shapes) -> list[Executable]:
+    """One per number of threads."""
+    if path.suffix == COMPILED_SUFFIX:
+        return [Executable.load(path, threads) for threads in counts or (None,)]
+    model = load_model(path, shapes)
+    with open_existing(url) as database:
+        return [compile_model(model, "host", database, threads) for threads in counts or (None,)]
+
+
+def _print_profiles(executables: Sequence[Executable], inputs: Path | None, view: ProfileView, form: str) -> None:
+    name, device, target = executables[0].info.name, str(describe_host()), executables[0].info.target
+    reports = []
+    for executable in executables:
+        profile = profile_model(executable, _arrays(inputs, {item.name: item.type for item in executable.inputs}))
+        if form == "json":
+            reports.append(profile_json(profile, view))
+        else:
+            print_profile(f"{name}, {_threads(executable.threads)}, on {device}", profile, view)
+    if form == "json":
+        print_json({"model": name, "device": device, "target": target, "profiles": reports})
+
+
 def _arrays(inputs: Path | None, types: Mapping[str, TensorType]) -> Arrays:
     return random_inputs(types) if inputs is None else read_arrays(inputs)
 
 
-def _print(report: Report, as_json: bool) -> None:
+def _print(report: Report, form: str) -> None:
     device, rows = str(describe_host()), [_rows(comparison, report.versions) for comparison in report.comparisons]
-    if as_json:
+    if form == "json":
         facts = {"model": report.name, "device": device, "target": str(Target.parse("host"))}
         print_json({**facts, "rows": [row for table in rows for row in table], "left_out": report.left_out, "notes": report.notes})
         return

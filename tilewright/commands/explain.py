@@ -5,7 +5,9 @@ from typing import Any
 
 import click
 
-from compiler.graph import workload_flops
+from compiler.driver import ScheduleChoice, choose_variant
+from compiler.graph import predicted_cycles, workload_flops, workload_variants
+from compiler.schedule import Schedule
 from compiler.target import Target
 from compiler.workload import Workload
 from measure import Device, describe_host
@@ -22,9 +24,11 @@ from tilewright.commands.options import (
     threads_option,
 )
 from tilewright.commands.print_rows import print_json, print_rows
+from tilewright.kernel_label import variant
 from tilewright.resolve_target import resolve_target
 
-COLUMNS = ("kernel", "calls", "ms_each", "ms_in_all", "gflops", "schedule_from")
+COLUMNS = ("kernel", "variant", "calls", "ms_each", "ms_in_all", "gflops", "schedule_from")
+UNKNOWN = "default: no verified record for this target and device"
 
 
 @click.command()
@@ -52,14 +56,22 @@ def explain(model_path: Path, url: str | None, target: str, threads: int | None,
 
 
 def _row(workload: Workload, calls: int, database: Database | None, target: Target, device: Device) -> dict[str, Any]:
-    choice = None if database is None else database.best_schedule(workload, target, device)
-    secs = None if choice is None else choice.expected_secs
+    """Of the form of the workload that compiling would choose."""
+
+    def recorded(form: Workload) -> ScheduleChoice | None:
+        return None if database is None else database.best_schedule(form, target, device)
+
+    unknown = ScheduleChoice(Schedule(), UNKNOWN)
+    forms = workload_variants(workload, target)
+    chosen = choose_variant(forms, recorded, lambda _: unknown, lambda form: predicted_cycles(form, target))
+    secs = chosen.choice.expected_secs
     return {
-        "kernel": str(workload),
-        "key": workload.key,
+        "kernel": str(chosen.workload),
+        "key": chosen.workload.key,
+        "variant": variant(chosen.workload),
         "calls": calls,
         "ms_each": None if secs is None else secs * 1e3,
         "ms_in_all": None if secs is None else secs * 1e3 * calls,
-        "gflops": None if secs is None else workload_flops(workload) / secs / 1e9,
-        "schedule_from": "default: no verified record for this target and device" if choice is None else choice.source,
+        "gflops": None if secs is None else workload_flops(chosen.workload) / secs / 1e9,
+        "schedule_from": chosen.choice.source,
     }

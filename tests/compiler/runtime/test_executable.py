@@ -116,13 +116,14 @@ def test_wrong_inputs(executable: Executable, inputs: "dict[str, np.ndarray[tupl
         executable.run(inputs)
 
 
-def test_several_threads_may_run_it(library: Path) -> None:
-    executable = Executable.load(library, threads=2)
+@pytest.mark.parametrize("models", [1, 3])
+def test_several_threads_may_run_several_models(library: Path, models: int) -> None:
+    executables = [Executable.load(library, threads=2) for _ in range(models)]
     wrong: list[int] = []
 
     def call(factor: int) -> None:
-        for _ in range(300):
-            y, _ = executable.run({NAME: X * factor})
+        for i in range(300):
+            y, _ = executables[(i + factor) % models].run({NAME: X * factor})
             if not np.array_equal(y, X * factor * WEIGHTS.reshape(2, 3)):
                 wrong.append(factor)
 

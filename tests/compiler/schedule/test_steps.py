@@ -8,7 +8,7 @@ import pytest
 from numpy.typing import NDArray
 
 from compiler.errors import ScheduleError
-from compiler.loop_ir import LoopFunc, build_loop_func, interpret, print_func, verify
+from compiler.loop_ir import LoopFunc, build_loop_func, expressions, interpret, print_func, verify, walk_statements
 from compiler.lower import lower_func
 from compiler.schedule import (
     STEPS,
@@ -17,16 +17,19 @@ from compiler.schedule import (
     ComputeAt,
     ComputeInline,
     Fuse,
+    PadStorage,
     Parallel,
+    Prefetch,
     Reorder,
     RFactor,
     Schedule,
+    Specialize,
     Split,
     Step,
     Unroll,
     Vectorize,
 )
-from compiler.te import Tensor, compute, placeholder, reduce_axis, select, sum_over
+from compiler.te import Load, Tensor, compute, logical_and, placeholder, reduce_axis, select, sum_over, walk
 
 Array = NDArray[Any]
 
@@ -53,6 +56,18 @@ def window_sum() -> LoopFunc:
     return build_loop_func("kernel", [a], [c])
 
 
+def window_rows() -> LoopFunc:
+    """Two elements of each window of 2 x 3, with a border on every side: one row above, two below, two columns left, one right."""
+    a = placeholder((2, 5, 7), "a")
+
+    def inside(n: Any, y: Any, x: Any) -> Any:
+        return select(logical_and(y >= 1, y < 6, x >= 2, x < 9), a[n, y - 1, x - 2], 0.0)
+
+    padded = compute((2, 8, 10), inside, "p", ("n", "y", "x"))
+    corners = compute((2, 7, 8), lambda n, y, x: padded[n, y, x] + padded[n, y + 1, x + 2] * 2.0, "c", ("n", "y", "x"))
+    return build_loop_func("kernel", [a], [corners])
+
+
 def _at(tensor: Tensor, i: Any, k: Any) -> Any:
     return tensor[i + k.var]
 
@@ -77,6 +92,24 @@ CASES: dict[str, tuple[Callable[[], LoopFunc], tuple[Step, ...]]] = {
     "compute_at_window": (window_sum, (Split("c.i", (4,)), ComputeAt("p", "c.i.0"))),
     "cache_write": (product, (CacheWrite("c", "c.acc"), Split("c.j", (4,)), ComputeAt("c.acc", "c.j.0", "register"))),
     "cache_read": (product, (CacheRead("b", "c", "b.packed", ((1, 4),), (1, 0, 2)), Split("c.j", (4,)))),
+    "cache_read_split_twice": (
+        product,
+        (CacheRead("b", "c", "b.packed", ((1, 2), (1, 3)), (1, 0, 2, 3)), Split("c.j", (2, 3))),
+    ),
+    "pad_storage": (scale_then_add, (PadStorage("b", 1, 3),)),
+    "pad_storage_of_a_tile": (
+        scale_then_add,
+        (Split("c.j", (4,)), ComputeAt("b", "c.j.0"), PadStorage("b", 0, 1), PadStorage("b", 0, 1)),
+    ),
+    "pad_storage_of_a_cached_stage": (
+        scale_then_add,
+        (PadStorage("b", 1, 2), CacheWrite("b", "b.acc"), Split("b.j", (4,)), ComputeAt("b.acc", "b.j.0")),
+    ),
+    "prefetch": (product, (Prefetch("b", 256), Reorder(("c.k", "c.j")), Vectorize("c.j"))),
+    "specialize": (window_rows, (ComputeInline("p"), Specialize("c.y"))),
+    "specialize_moved": (window_rows, (Split("c.x", (4,)), ComputeAt("p", "c.x.0"), Specialize("c.x.0"))),
+    "specialize_fused": (window_rows, (ComputeInline("p"), Fuse(("c.n", "c.y", "c.x"), "c.f"), Specialize("c.f"), Parallel("c.f"))),
+    "specialize_without_guards": (scale_then_add, (Specialize("c.i"),)),
     "rfactor": (row_sum, (Split("s.k", (4,)), RFactor("s", "s.k.1", "s.rf"), ComputeAt("s.rf", "s.i"))),
     "fused_guard": (
         product,
@@ -132,6 +165,18 @@ REFUSED: dict[str, tuple[Callable[[], LoopFunc], tuple[Step, ...], str]] = {
     "inline of an output": (scale_then_add, (ComputeInline("c"),), "is a parameter"),
     "move a scheduled stage": (scale_then_add, (Split("b.j", (2,)), ComputeAt("b", "c.i")), "scheduled already"),
     "move to an unknown scope": (scale_then_add, (ComputeAt("b", "c.i", "shared"),), "unknown scope 'shared'"),
+    "room in a parameter": (scale_then_add, (PadStorage("a", 1, 1),), "pad_storage of 'a', axis 1, by 1: it is a parameter"),
+    "room in an output": (scale_then_add, (PadStorage("c", 1, 1),), "it is a parameter"),
+    "room along no axis": (scale_then_add, (PadStorage("b", 2, 1),), "has no such axis"),
+    "less room": (scale_then_add, (PadStorage("b", 1, -1),), "axis 1, by -1"),
+    "room in an unknown buffer": (scale_then_add, (PadStorage("x", 0, 1),), "no buffer 'x'"),
+    "prefetch of what follows directly": (product, (Prefetch("b", 0),), "0 bytes ahead; 1 to 1048576 are possible"),
+    "prefetch from too far away": (product, (Prefetch("b", 1 << 21),), "2097152 bytes ahead"),
+    "prefetch of an unknown buffer": (product, (Prefetch("x", 64),), "no buffer 'x'"),
+    "versions of an unknown loop": (window_rows, (Specialize("c.z"),), "no loop 'c.z'"),
+    "versions of a vector": (window_rows, (ComputeInline("p"), Vectorize("c.x"), Specialize("c.x")), "is a vector, which has one body"),
+    "a loop of two versions": (window_rows, (ComputeInline("p"), Specialize("c.y"), Unroll("c.x")), "no loop 'c.x'"),
+    "cache of too few axes": (product, (CacheRead("b", "c", "b.packed", ((1, 2), (1, 3)), (1, 0, 2)),), "does not permute 4 axes"),
     "cache of what is not read": (scale_then_add, (CacheRead("a", "c", "a.copy"),), "does not read 'a'"),
 }
 
@@ -141,6 +186,16 @@ def test_refused(name: str) -> None:
     make, steps, text = REFUSED[name]
     with pytest.raises(ScheduleError, match=text):
         Schedule(steps).apply(make())
+
+
+def test_prefetch_is_kept_by_lowering() -> None:
+    """The printed loops do not show it: it changes no value."""
+    make, steps = CASES["prefetch"]
+    lowered = lower_func(Schedule(steps).apply(make()))
+    statements = [expr for stmt in walk_statements(lowered.body) for expr in expressions(stmt)]
+    read = [node.buffer for expr in statements for node in walk(expr) if isinstance(node, Load)]
+    assert {buffer.name: buffer.prefetch for buffer in read} == {"a": 0, "b": 256, "c": 0}
+    assert {param.name: param.prefetch for param in lowered.params} == {"a": 0, "b": 256, "c": 0}
 
 
 def test_every_step_has_a_case() -> None:
