@@ -1,10 +1,11 @@
-"""Single kernels against the machine's ceiling: `python -m benchmarks.kernels`.
+"""Single kernels against the machine's ceiling, or against other libraries: `python -m benchmarks.kernels [--suite past-vendors]`.
 
-Each kernel is tuned on one thread, then its default and its tuned schedule are timed against each other, verified, and set against the
-ceiling of multiply-adds. The ceiling is measured before and after every kernel, and the highest of the run counts for all: on a machine
-shared with others, single figures may be too low, never too high.
+Here is the suite of the ceiling; the other is `past_vendors.py`. Each kernel is tuned on one thread, then its default and its tuned
+schedule are timed against each other, verified, and set against the ceiling of multiply-adds. The ceiling is measured before and after
+every kernel, and the highest of the run counts for all: on a machine shared with others, single figures may be too low, never too high.
 """
 
+import argparse
 import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
@@ -12,14 +13,15 @@ from pathlib import Path
 from statistics import median
 from time import monotonic
 
-from benchmarks.ceiling import Ceiling, CeilingLoops
 from benchmarks.command_line import chosen, make_parser, print_report, progress
 from benchmarks.conditions import read_conditions
-from benchmarks.kernel_workloads import KERNELS, Convolution, MatrixProduct
+from benchmarks.kernel_workloads import KERNELS, Kernel
+from benchmarks.operator_peers import OPERATOR_PEERS
+from benchmarks.past_vendors import run_suite
 from benchmarks.tables import Cell, milliseconds, table
 from compiler.schedule import Schedule
 from compiler.target import Target
-from measure import Builder, BuildRequest, Built, LocalRunner, Measurement, RunnerOptions
+from measure import Builder, BuildRequest, Built, Ceiling, CeilingLoops, LocalRunner, Measurement, RunnerOptions
 from records_db import Database
 from tuner import Task, TuneOptions, make_task, tune_tasks
 
@@ -73,9 +75,7 @@ class KernelRow:
 HEADER = ("kernel", "default ms", "tuned ms", "median", "GFLOP/s", "ceiling", "share", "default", "error", "trials", "tuning s")
 
 
-def measure_kernel(
-    name: str, kernel: Convolution | MatrixProduct, target: Target, loops: CeilingLoops, database: Database, options: TuneOptions
-) -> KernelRow:
+def measure_kernel(name: str, kernel: Kernel, target: Target, loops: CeilingLoops, database: Database, options: TuneOptions) -> KernelRow:
     """Tunes, then times the default and the best schedule interleaved."""
     task = make_task(kernel.workload(target), target, name=name)
     runner_options = RunnerOptions(threads=target.cores, comparison_rounds=12)
@@ -113,15 +113,31 @@ def _compare(task: Task, schedules: Sequence[Schedule], builder: Builder, runner
     return measurements
 
 
-def main() -> None:
-    parser = make_parser("benchmarks.kernels", "Tune single kernels on one thread and compare them with the measured ceiling.")
-    parser.add_argument("--kernels", help=f"names separated by commas, of: {', '.join(KERNELS)}")
-    parser.add_argument("--trials", type=int, default=64, help="per kernel, those already in the database included (default: 64)")
+def read_options() -> argparse.Namespace:
+    parser = make_parser("benchmarks.kernels", "Tune single kernels on one thread; compare them with the ceiling or other libraries.")
+    parser.add_argument("--suite", choices=("ceiling", "past-vendors"), default="ceiling", help="what to compare with (default: ceiling)")
+    parser.add_argument("--kernels", help=f"names separated by commas; past-vendors also takes sections. Of ceiling: {', '.join(KERNELS)}")
+    parser.add_argument("--trials", type=int, default=64, help="new ones per kernel, over all its forms (default: 64)")
     parser.add_argument("--tuner", default="xgb", help="search strategy (default: xgb)")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--db", help="keep the records in this database; without it they are thrown away")
-    options = parser.parse_args()
+    vendors = parser.add_argument_group("past-vendors alone")
+    vendors.add_argument("--against", help=f"libraries, of: {', '.join(OPERATOR_PEERS)} (default: all for the host, none otherwise)")
+    vendors.add_argument("--rounds", type=int, default=10, help="visits to each library (default: 10)")
+    vendors.add_argument("--statistic", choices=("median", "minimum"), default="median", help="of the times, for all (default: median)")
+    vendors.add_argument("--target", default="host", help="as in x86-64-v3, whose goals are shares of its own ceiling (default: host)")
+    return parser.parse_args()
 
+
+def main() -> None:
+    options = read_options()
+    if options.suite == "past-vendors":
+        run_suite(options)
+    else:
+        run_ceiling_suite(options)
+
+
+def run_ceiling_suite(options: argparse.Namespace) -> None:
     kernels = chosen(options.kernels or (QUICK if options.quick else None), KERNELS)
     trials = min(options.trials, 16) if options.quick else options.trials
     target = replace(Target.parse("host"), cores=1)

@@ -1,13 +1,14 @@
 """Whole networks against other libraries: `python -m benchmarks.models`.
 
 All libraries that are asked for and installed run every network in this process (MXNet in one of its own), visited by turns A B B A with a
-warm-up call in each visit. The outputs of all are compared with onnxruntime's.
+warm-up call in each visit. The outputs of all are compared with onnxruntime's. Goals: `model_goals.py`; tables: `model_tables.py`.
 """
 
 import argparse
-from collections.abc import Mapping, Sequence
+import os
+from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -16,57 +17,40 @@ import onnx
 from numpy.typing import NDArray
 
 import tilewright as tw
-from benchmarks.ceiling import measure_ceiling
 from benchmarks.command_line import chosen, make_parser, numbers, print_report, progress
 from benchmarks.conditions import read_conditions
+from benchmarks.model_goals import OURS, TUNED_GOALS, UNTUNED_GOALS
+from benchmarks.model_tables import ModelRow, model_tables
 from benchmarks.networks import NETWORKS
 from benchmarks.peers import PEERS, load_peer
 from benchmarks.peers.tilewright_peer import TilewrightPeer
-from benchmarks.tables import Cell, milliseconds, table
-from tilewright.interleave import Timing, interleave
-from tilewright.peers import MissingPeer, Peer
+from benchmarks.tables import milliseconds
+from measure import measure_ceiling
+from tilewright.interleave import interleave
+from tilewright.peers import MissingPeer, Peer, PeerError, Prepared
 
-OURS, REFERENCE = "tilewright", "onnxruntime"
-DEFAULT_NETWORKS = "resnet18,mobilenet_v1,mobilenet_v2,resnet50,squeezenet"
-MAX_ERROR = 1e-4  # relative to the largest output of the reference
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ModelRow:
-    """One network on one number of threads. errors: the largest difference from the reference over its largest output."""
-
-    network: str
-    threads: int
-    timings: Mapping[str, Timing]
-    errors: Mapping[str, float]
-
-    def cells(self, names: Sequence[str]) -> list[Cell | str]:
-        """Ours in milliseconds; each peer's with its time as a multiple of ours, marked where that is below one."""
-        ours = self.timings[OURS]
-        cells: list[Cell | str] = [self.network, milliseconds(ours.minimum), milliseconds(ours.median), f"{ours.spread:.0%}"]
-        for name in names:
-            ratio = self.timings[name].minimum / ours.minimum
-            cells.append(Cell(f"{milliseconds(self.timings[name].minimum)} = {ratio:.2f}x", ratio < 1))
-        return [*cells, Cell(f"{self.errors[OURS]:.0e}", self.errors[OURS] > MAX_ERROR)]
-
-    def to_json(self) -> dict[str, Any]:
-        peers = {name: {**timing.to_json(), "error": self.errors[name]} for name, timing in self.timings.items()}
-        return {"network": self.network, "threads": self.threads, "libraries": peers}
+REFERENCE = "onnxruntime"
+BATCHED_NETWORKS = "resnet18,mobilenet_v1"
+AVX2_ONLY = {"ONEDNN_MAX_CPU_ISA": "AVX2", "DNNL_MAX_CPU_ISA": "AVX2", "ATEN_CPU_CAPABILITY": "avx2"}  # read when a library is loaded
 
 
 def measure_model(network: str, model: onnx.ModelProto, peers: Sequence[Peer], threads: int, rounds: int, calls: int) -> ModelRow:
-    """`peers` hold Tilewright and the reference."""
+    """`peers` hold Tilewright and the reference; those that cannot run the model are left out."""
     shape = tuple(dim.dim_value for dim in model.graph.input[0].type.tensor_type.shape.dim)
     inputs = {model.graph.input[0].name: np.random.default_rng(1).standard_normal(shape).astype(np.float32)}
     with ExitStack() as stack:
-        prepared = {}
+        prepared: dict[str, Prepared] = {}
         for peer in peers:
-            prepared[peer.name] = peer.prepare(model, threads)
+            try:
+                prepared[peer.name] = peer.prepare(model, threads)
+            except PeerError as error:
+                progress(f"{network}: without {peer.name}: {' '.join(str(error).split())}")
+                continue
             stack.callback(prepared[peer.name].close)
         outputs = {name: each.run(inputs)[0] for name, each in prepared.items()}
         errors = {name: relative_error(output, outputs[REFERENCE]) for name, output in outputs.items()}
         timings = interleave({name: partial(each.time, inputs) for name, each in prepared.items()}, rounds, calls)
-    return ModelRow(network=network, threads=threads, timings=timings, errors=errors)
+    return ModelRow(network=network, threads=threads, batch=shape[0], timings=timings, errors=errors)
 
 
 def relative_error(output: NDArray[Any], reference: NDArray[Any]) -> float:
@@ -90,70 +74,65 @@ def installed_peers(names: Sequence[str], mxnet_python: str | None) -> tuple[lis
     return peers, versions
 
 
-def scaling_table(rows: Sequence[ModelRow], names: Sequence[str]) -> str:
-    """Time on the fewest threads over time on the most, for each library."""
-    fewest, most = min(row.threads for row in rows), max(row.threads for row in rows)
-    slow = {row.network: row for row in rows if row.threads == fewest}
-    fast = {row.network: row for row in rows if row.threads == most}
-
-    def cells(network: str) -> list[Cell | str]:
-        gains = {name: slow[network].timings[name].minimum / fast[network].timings[name].minimum for name in names}
-        best = max(gains.values())
-        return [network, *(Cell(f"{gain:.2f}x", name == OURS and gain < 0.98 * best) for name, gain in gains.items())]
-
-    header = (f"{fewest} -> {most} threads", *names)
-    return table(header, [cells(network) for network in slow], "gains less from threads than another library does")
-
-
 def read_options() -> argparse.Namespace:
     parser = make_parser(
         "benchmarks.models", "Time whole networks beside other libraries, on records of a database or on default schedules."
     )
-    parser.add_argument("--networks", help=f"names separated by commas, of: {', '.join(NETWORKS)} (default: {DEFAULT_NETWORKS})")
+    parser.add_argument("--networks", help=f"names separated by commas, of: {', '.join(NETWORKS)} (default: all)")
+    parser.add_argument("--batch", type=int, default=1, help=f"images per call (default: 1); above 1 the networks are {BATCHED_NETWORKS}")
     parser.add_argument("--threads", type=numbers, default=[1, 2], help="numbers of threads, separated by commas (default: 1,2)")
     parser.add_argument("--against", default=",".join(PEERS), help=f"libraries, separated by commas (default: {','.join(PEERS)})")
     parser.add_argument("--db", help="compile from this database, as in sqlite:///tuned.db; without it, default schedules are used")
+    parser.add_argument("--untuned", action="store_true", help="default schedules, and the goals of zero trials; so without --db")
     parser.add_argument(
         "--trials", type=int, default=0, help="tune each network first, by so many trials per number of threads (needs --db)"
+    )
+    parser.add_argument(
+        "--target",
+        default="host",
+        help="what our code is for, as in x86-64-v3, which also limits the oneDNN of torch and mxnet to AVX2; "
+        "onnxruntime cannot be limited (default: host)",
     )
     parser.add_argument("--seed", type=int, default=0, help="of the weights and of the tuner")
     parser.add_argument("--rounds", type=int, default=10, help="visits to each library (default: 10)")
     parser.add_argument("--calls", type=int, default=10, help="timed calls per visit (default: 10)")
     parser.add_argument("--mxnet-python", help="the interpreter that has MXNet; see benchmarks/peers/mxnet_peer.py")
     options = parser.parse_args()
-    if options.trials and not options.db:
-        parser.error("--trials needs a database to keep them: add --db sqlite:///tuned.db")
+    if options.trials and (options.untuned or not options.db):
+        parser.error("--trials needs a database to keep them: add --db sqlite:///tuned.db, without --untuned")
+    if options.batch < 1:
+        parser.error(f"--batch {options.batch}: at least one image is needed")
     return options
 
 
 def main() -> None:
     options = read_options()
+    if options.target == "x86-64-v3":
+        os.environ.update(AVX2_ONLY)
     conditions = read_conditions("benchmarks.models")
-    networks = chosen(options.networks or ("squeezenet" if options.quick else DEFAULT_NETWORKS), NETWORKS)
+    usual = BATCHED_NETWORKS if options.batch > 1 else None
+    networks = chosen(options.networks or ("squeezenet" if options.quick else usual), NETWORKS)
     rounds, calls = (2, 3) if options.quick else (options.rounds, options.calls)
     asked = list(dict.fromkeys([REFERENCE, *chosen(options.against, PEERS)]))
     peers, versions = installed_peers(asked, options.mxnet_python)
     names = [peer.name for peer in peers]
+    if REFERENCE not in names:
+        raise SystemExit(f"{REFERENCE} is what all outputs are compared with: {PEERS[REFERENCE].install}")
+    tuned = options.db is not None and not options.untuned
+    goals = TUNED_GOALS if tuned else UNTUNED_GOALS
     rows = []
     with ExitStack() as stack:
-        database = stack.enter_context(tw.Database(options.db)) if options.db else None
-        ours = TilewrightPeer(database, options.trials, options.seed)
+        database = stack.enter_context(tw.Database(options.db)) if tuned else None
+        ours = TilewrightPeer(database, options.trials, options.seed, options.target)
         for network, make in networks.items():
-            model = make(options.seed)
+            model = make(options.seed, options.batch)
             for threads in options.threads:
                 row = measure_model(network, model, [ours, *peers], threads, rounds, calls)
                 progress(f"{network}, {threads} threads: {milliseconds(row.timings[OURS].minimum)} ms")
                 rows.append(row)
-    ceilings = tuple(measure_ceiling(threads) for threads in options.threads)
-    tables = []
-    for threads in options.threads:
-        header = (f"ms, {threads} thread{'s' * (threads > 1)}", OURS, "median", "spread", *names, "error")
-        cells = [row.cells(names) for row in rows if row.threads == threads]
-        tables.append(table(header, cells, f"faster than {OURS}, or an error above {MAX_ERROR:.0e}"))
-    if len(set(options.threads)) > 1:
-        tables.append(scaling_table(rows, [OURS, *names]))
+    ceilings = tuple(measure_ceiling(threads, tw.Target.parse(options.target)) for threads in options.threads)
     conditions = replace(conditions, ceilings=ceilings, versions=conditions.versions | versions)
-    print_report(conditions, tables, [row.to_json() for row in rows], options.json)
+    print_report(conditions, model_tables(rows, names, goals), [row.to_json(goals) for row in rows], options.json)
 
 
 if __name__ == "__main__":

@@ -83,6 +83,14 @@ class NetworkBuilder:
         out = tuple((size + 2 * padding - kernel + (stride - 1 if ceil else 0)) // stride + 1 for size in sizes)
         return self._node("MaxPool", [x], (batch, channels, *out), **_window(kernel, stride, padding), ceil_mode=int(ceil))
 
+    def average_pool(self, x: str, kernel: int, stride: int) -> str:
+        batch, channels, *sizes = self.shapes[x]
+        out = tuple((size - kernel) // stride + 1 for size in sizes)
+        return self._node("AveragePool", [x], (batch, channels, *out), **_window(kernel, stride, 0))
+
+    def local_response_norm(self, x: str, size: int = 5, alpha: float = 1e-4, beta: float = 0.75) -> str:
+        return self._node("LRN", [x], self.shapes[x], size=size, alpha=alpha, beta=beta, bias=1.0)
+
     def global_average_pool(self, x: str) -> str:
         return self._node("GlobalAveragePool", [x], (*self.shapes[x][:2], 1, 1))
 

@@ -11,13 +11,12 @@ from time import monotonic, perf_counter
 
 import numpy as np
 
-from benchmarks.ceiling import Ceiling, CeilingLoops
 from benchmarks.command_line import chosen, make_parser, print_report, progress
 from benchmarks.conditions import read_conditions
 from benchmarks.kernel_workloads import KERNELS
 from benchmarks.tables import Cell, milliseconds, table
 from compiler.target import Target
-from measure import Builder, LocalRunner, RunnerOptions
+from measure import Builder, Ceiling, CeilingLoops, LocalRunner, RunnerOptions
 from records_db import Database
 from tuner import STRATEGIES, Event, FeatureEncoder, Task, TrialDone, TuneOptions, XGBoostCostModel, make_task, tune_tasks
 

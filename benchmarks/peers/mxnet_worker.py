@@ -34,6 +34,11 @@ def convert(node: dict[str, Any], x: list[Any], weights: dict[str, Any], sym: An
         window = {"kernel": tuple(a["kernel_shape"]), "stride": tuple(a["strides"]), "pad": half(a["pads"])}
         convention = "full" if a.get("ceil_mode") else "valid"
         return sym.Pooling(x[0], name=name, pool_type="max", pooling_convention=convention, **window)
+    if op == "AveragePool":
+        window = {"kernel": tuple(a["kernel_shape"]), "stride": tuple(a["strides"]), "pad": half(a["pads"])}
+        return sym.Pooling(x[0], name=name, pool_type="avg", **window)
+    if op == "LRN":
+        return sym.LRN(x[0], name=name, nsize=a["size"], alpha=a["alpha"], beta=a["beta"], knorm=a["bias"])
     if op == "Clip":
         low, high = (float(weights[limit]) for limit in node["inputs"][1:])
         return sym.clip(x[0], low, high, name=name)

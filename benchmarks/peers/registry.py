@@ -8,7 +8,8 @@ from tilewright import peers
 from tilewright.peers import MissingPeer, Peer, PeerEntry
 
 MXNET = PeerEntry("benchmarks.peers.mxnet_peer", "see the head of benchmarks/peers/mxnet_peer.py, then pass --mxnet-python")
-PEERS: Mapping[str, PeerEntry] = MappingProxyType({**peers.PEERS, "mxnet": MXNET})
+ORDER = ("onnxruntime", "openvino", "torch", "mxnet", "ncnn", "mnn")
+PEERS: Mapping[str, PeerEntry] = MappingProxyType({name: MXNET if name == "mxnet" else peers.PEERS[name] for name in ORDER})
 
 
 def load_peer(name: str, mxnet_python: str | None = None) -> Peer:

@@ -33,6 +33,7 @@ class TilewrightPeer:
     database: tw.Database | None = None
     trials: int = 0
     seed: int = 0
+    target: str = "host"
     name: str = field(default="tilewright", init=False)
 
     def version(self) -> str:
@@ -41,5 +42,5 @@ class TilewrightPeer:
     def prepare(self, model: onnx.ModelProto, threads: int) -> Prepared:
         loaded = tw.load(model.SerializeToString())
         if self.database is not None and self.trials:
-            tw.tune(loaded, target="host", database=self.database, trials=self.trials, threads=threads, seed=self.seed)
-        return _Compiled(tw.compile(loaded, target="host", database=self.database, threads=threads))
+            tw.tune(loaded, target=self.target, database=self.database, trials=self.trials, threads=threads, seed=self.seed)
+        return _Compiled(tw.compile(loaded, target=self.target, database=self.database, threads=threads))

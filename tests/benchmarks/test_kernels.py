@@ -5,11 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from benchmarks.ceiling import CeilingLoops
 from benchmarks.kernel_workloads import KERNELS, Convolution, MatrixProduct
 from benchmarks.kernels import KernelRow, measure_kernel
 from benchmarks.search import SearchRow, measure_search, scoring_microseconds
 from compiler.target import Target
+from measure import CeilingLoops
 from records_db import Database
 from tuner import TuneOptions, make_task, operation_count
 
@@ -52,7 +52,7 @@ def test_a_search_that_ended_early_has_dashes() -> None:
 
 
 def test_a_small_kernel_is_tuned_and_compared() -> None:
-    kernel = MatrixProduct(24)
+    kernel = MatrixProduct(24, 24, 24)
     with Database("sqlite://") as database:
         row = measure_kernel("small", kernel, TARGET, CeilingLoops(TARGET), database, TuneOptions(trials=3, strategy="random"))
     assert row.trials == 3
@@ -61,7 +61,7 @@ def test_a_small_kernel_is_tuned_and_compared() -> None:
 
 
 def test_a_small_search_is_counted() -> None:
-    task = make_task(MatrixProduct(24).workload(TARGET), TARGET, name="small")
+    task = make_task(MatrixProduct(24, 24, 24).workload(TARGET), TARGET, name="small")
     row = measure_search("random", task, trials=3, seed=0)
     assert row.trials == 3
     assert len(row.best_secs) == 1

@@ -6,11 +6,14 @@ import numpy as np
 import onnx
 import pytest
 
-from benchmarks.models import ModelRow, installed_peers, main, measure_model, relative_error, scaling_table
+from benchmarks.model_goals import UNTUNED_GOALS
+from benchmarks.model_tables import ModelRow, scaling_table
+from benchmarks.models import installed_peers, main, measure_model, relative_error
 from benchmarks.network_builder import NetworkBuilder
 from benchmarks.peers import load_peer
 from benchmarks.peers.tilewright_peer import TilewrightPeer
 from tilewright.interleave import Timing
+from tilewright.peers import PeerError, Prepared
 
 
 def row(threads: int, ours: float, theirs: float, error: float = 1e-6) -> ModelRow:
@@ -19,9 +22,10 @@ def row(threads: int, ours: float, theirs: float, error: float = 1e-6) -> ModelR
 
 
 def test_peers_that_are_faster_are_marked() -> None:
-    assert [str(cell) for cell in row(1, 0.010, 0.012).cells(["onnxruntime"])] == ["net", "10.0", "20.0", "50%", "12.0 = 1.20x", "1e-06"]
-    slower = [str(cell) for cell in row(1, 0.010, 0.008, error=1e-3).cells(["onnxruntime"])]
-    assert slower[-2:] == ["8.00 = 0.80x (*)", "1e-03 (*)"]
+    assert [str(cell) for cell in row(1, 0.010, 0.012).time_cells(["onnxruntime"])] == ["net", "10.0", "20.0", "50%", "12.0 = 1.20x"]
+    slower = row(1, 0.010, 0.008, error=1e-3)
+    assert [str(cell) for cell in slower.time_cells(["onnxruntime", "mnn"])][-2:] == ["8.00 = 0.80x (*)", "-"]
+    assert [str(cell) for cell in slower.error_cells(["onnxruntime", "mnn"])] == ["net", "1", "1e-03 (*)", "0e+00", "-"]
 
 
 def test_scaling_is_compared_with_the_best() -> None:
@@ -47,13 +51,36 @@ def test_a_small_network_side_by_side() -> None:
     measured = measure_model("small", model, [TilewrightPeer(), load_peer("onnxruntime")], threads=1, rounds=2, calls=2)
     assert measured.errors["tilewright"] < 1e-4
     assert {name: len(timing.secs) for name, timing in measured.timings.items()} == {"tilewright": 4, "onnxruntime": 4}
-    assert json.loads(json.dumps(measured.to_json()))["libraries"]["onnxruntime"]["error"] == 0.0
+    assert json.loads(json.dumps(measured.to_json(UNTUNED_GOALS)))["libraries"]["onnxruntime"]["error"] == 0.0
+
+
+class Refusing:
+    """A library that cannot run anything."""
+
+    name = "mnn"
+
+    def version(self) -> str:
+        return "0"
+
+    def prepare(self, model: onnx.ModelProto, threads: int) -> Prepared:
+        raise PeerError(f"no conversion of {model.graph.name}\non {threads} threads")
+
+
+def test_a_library_that_cannot_run_a_network_is_left_out(capsys: pytest.CaptureFixture[str]) -> None:
+    net = NetworkBuilder("tiny", seed=1)
+    model = net.finish(net.relu(net.conv(net.input((2, 3, 6, 6)), 4, 3)))
+    measured = measure_model("tiny", model, [TilewrightPeer(), load_peer("onnxruntime"), Refusing()], threads=1, rounds=1, calls=1)
+    assert list(measured.timings) == ["tilewright", "onnxruntime"]
+    assert measured.batch == 2
+    assert "tiny: without mnn: no conversion of tiny on 1 threads" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (["--trials", "8"], "--trials needs a database"),
+        (["--trials", "8", "--db", "sqlite://", "--untuned"], "--trials needs a database"),
+        (["--batch", "0"], "at least one image is needed"),
         (["--threads", "none"], "is not a list of positive numbers"),
     ],
 )

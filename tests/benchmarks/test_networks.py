@@ -7,8 +7,17 @@ import pytest
 
 from benchmarks.networks import NETWORKS
 
-# millions of parameters as torchvision counts them; MobileNet v1: 4.2 in Howard et al. 2017, table 8
-PUBLISHED = {"resnet18": 11.690, "mobilenet_v1": 4.232, "mobilenet_v2": 3.505, "resnet50": 25.557, "squeezenet": 1.235, "vgg16": 138.358}
+# millions of parameters as torchvision counts them; MobileNet v1: 4.2 in Howard et al. 2017, table 8; Inception v1: BVLC's GoogLeNet
+PUBLISHED = {
+    "resnet18": 11.690,
+    "mobilenet_v1": 4.232,
+    "mobilenet_v2": 3.505,
+    "resnet50": 25.557,
+    "squeezenet": 1.235,
+    "vgg16": 138.358,
+    "densenet121": 7.979,
+    "inception_v1": 6.999,
+}
 SMALL = sorted(set(NETWORKS) - {"vgg16", "resnet50"})
 
 
@@ -43,6 +52,14 @@ def test_outputs_depend_on_the_input_and_are_not_saturated(name: str) -> None:
     assert first.sum() == pytest.approx(1, abs=1e-4)
     assert first.max() < 0.99
     assert np.abs(first - second).max() > 1e-3 * first.max()
+
+
+def test_a_batch_runs_with_the_same_weights() -> None:
+    model = NETWORKS["squeezenet"](0, 2)
+    images = np.random.default_rng(1).standard_normal((2, 3, 224, 224)).astype(np.float32)
+    both = onnxruntime.InferenceSession(model.SerializeToString()).run(None, {"data": images})[0]
+    alone = onnxruntime.InferenceSession(NETWORKS["squeezenet"](0).SerializeToString()).run(None, {"data": images[1:]})[0]
+    np.testing.assert_allclose(both[1:], alone, rtol=1e-4)
 
 
 def test_weights_follow_the_seed() -> None:

@@ -15,7 +15,7 @@ def model() -> onnx.ModelProto:
     x = net.relu(net.batch_norm(net.conv(net.input((2, 3, 17, 15)), 8, 3, 2)))
     y = net.relu6(net.batch_norm(net.conv(x, 8, 3, groups=8)))
     x = net.concat(net.add(x, y), net.conv(x, 4, 1, bias=True))
-    x = net.max_pool(x, 3, 2, ceil=True)
+    x = net.average_pool(net.local_response_norm(net.max_pool(x, 3, 2, ceil=True)), 2, 1)
     return net.finish(net.softmax(net.dense(net.flatten(net.global_average_pool(x)), 10)))
 
 

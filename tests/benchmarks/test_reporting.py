@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from benchmarks.ceiling import Ceiling, CeilingLoops
 from benchmarks.conditions import read_conditions
 from benchmarks.tables import Cell, milliseconds, table
 from compiler.target import Target
+from measure import Ceiling, CeilingLoops
 from tilewright.interleave import Timing, interleave, visiting_order
 
 

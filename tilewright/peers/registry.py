@@ -21,6 +21,8 @@ PEERS: Mapping[str, PeerEntry] = MappingProxyType(
         "onnxruntime": PeerEntry("tilewright.peers.onnxruntime_peer", "pip install onnxruntime"),
         "openvino": PeerEntry("tilewright.peers.openvino_peer", "pip install openvino"),
         "torch": PeerEntry("tilewright.peers.torch_peer", "pip install torch --index-url https://download.pytorch.org/whl/cpu"),
+        "ncnn": PeerEntry("tilewright.peers.ncnn_peer", "pip install ncnn pnnx"),
+        "mnn": PeerEntry("tilewright.peers.mnn_peer", "pip install MNN"),
     }
 )
 

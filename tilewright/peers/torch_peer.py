@@ -79,6 +79,11 @@ def _average_pool(op: _Operation) -> Any:
     return op.emit(functional.avg_pool2d, op.x[0], kernel, strides, op.padding(len(kernel)), ceil, counted)
 
 
+def _local_response_norm(op: _Operation) -> Any:
+    alpha, beta, bias = op.attribute("alpha", 1e-4), op.attribute("beta", 0.75), op.attribute("bias", 1.0)
+    return op.emit(functional.local_response_norm, op.x[0], op.attribute("size"), alpha, beta, bias)
+
+
 def _clip(op: _Operation) -> Any:
     if "min" in op.node.attributes or "max" in op.node.attributes:
         return op.emit(torch.clamp, op.x[0], op.attribute("min"), op.attribute("max"))
@@ -131,6 +136,7 @@ CONVERSIONS: Mapping[str, Callable[[_Operation], Any]] = MappingProxyType(
         "HardSigmoid": _hard_sigmoid,
         "HardSwish": lambda op: op.emit(functional.hardswish, op.x[0]),
         "Identity": lambda op: op.x[0],
+        "LRN": _local_response_norm,
         "LeakyRelu": lambda op: op.emit(functional.leaky_relu, op.x[0], op.attribute("alpha", 0.01)),
         "MatMul": _plain(torch.matmul),
         "MaxPool": _max_pool,

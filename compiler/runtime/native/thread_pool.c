@@ -1,59 +1,78 @@
-/* The thread pool: each worker owns one slot (a cache line) that hands it one share of a loop at a time.
+/* The thread pool: every thread has a share of the loop, cut into pieces, and helps the others when its own is used up.
  *
- *              caller                worker               caller
- *     IDLE ------------> READY -----------------> RUNNING -------> WATCHED     (the caller sleeps until the worker is done)
- *      |  ^               ^  |                       |                |
- *      |  |               |  | caller takes it back  | done           | done, wake the caller
- *      |  +---------------|--+<----------------------+----------------+
- *      +-----> PARKED ----+   (the worker sleeps; the caller wakes it)
+ *     caller                                            worker
+ *     body, params, count, unfinished                   spins, then sleeps, until `order` changes
+ *     one range of pieces per share                     wakes the workers that it is to wake
+ *     order ------------------------------------------> takes pieces of its own share from the front,
+ *     takes pieces likewise                             then of the others' from the back
+ *     waits until unfinished == 0 <-------------------- unfinished -= pieces done
  *
- * A worker spins for SPIN_SECS before it parks, so the loops of one inference find it awake. The caller, done with its own share, takes
- * back every share that no worker has begun: a loop never waits for a sleeping or preempted worker, and a pool whose threads could not be
- * started (or were lost in a fork) still computes everything. A worker reads the job only after READY -> RUNNING, and the caller stays in
- * tw_parallel_for until no slot is RUNNING, so the job is never read late.
+ * A range is one word, so that a piece is claimed by one compare-and-swap and runs once whoever is late: a thread reads the loop only
+ * after it has claimed a piece of it, and the caller stays in tw_parallel_for until no piece is unfinished. Nothing waits for a thread that
+ * has not begun: a sleeping or preempted worker, or one that could not be started, finds its share done by the others. A thread claims a
+ * quarter of what is left at once, so that little is waited for when it is late or loses its core.
+ *
+ * Waiting is spinning, then sleeping. A worker that has spun for a while gives way to whatever else wants its core; a thread that notices
+ * that it had lost its core sleeps at once. How long a thread spins the next time depends on how that went.
  */
 #define _GNU_SOURCE
 #include "tilewright_runtime.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <time.h>
 #include <unistd.h>
-#ifdef __linux__
-#include <sched.h>
-#endif
 
-enum { IDLE, READY, RUNNING, WATCHED, PARKED, STOP };
+enum { LINE_BYTES = 64, STACK_BYTES = 16 << 20, PAUSES_PER_CLOCK = 16, PIECES_PER_SHARE = 16, LEFT_PER_CLAIM = 4 };
 
-enum { LINE_BYTES = 64, PAUSES_PER_CLOCK = 16, STACK_BYTES = 8 << 20 };
+enum { STOP = 0, FIRST_ORDER = 1 };
 
-/* Longer than the serial gaps between the kernels of a model, short against a time slice. */
-static const double SPIN_SECS = 40e-6;
+/* Spinning. Measured on a virtual machine of 2 cores (EPYC, Linux 6.18): waking a thread on a sleeping core costs the waker up to 45 us and
+ * takes 130 us; waking one that spins, 0.2 us. */
+static const double WORKER_SECS = 2e-3;      /* longer than what lies between two runs of a model */
+static const double CALLER_SECS = 500e-6;    /* a worker that takes longer over its last piece has probably lost its core */
+static const double ALONE_SECS = 50e-6;      /* without giving way */
+static const double LOST_CORE_SECS = 100e-6; /* between two looks at the clock */
+static const double LEAST_SECS = 20e-6;
+static const double GAIN_SECS = 1e-6;
 
 typedef struct {
-    _Alignas(LINE_BYTES) _Atomic uint32_t state;
-    pthread_mutex_t mutex;
-    pthread_cond_t wake; /* the worker sleeps here while PARKED */
-    pthread_cond_t done; /* the caller sleeps here while WATCHED */
-    pthread_t thread;
-    tw_pool *pool;
-    int32_t share;
+    _Alignas(LINE_BYTES) _Atomic uint64_t range; /* pieces of the share that nobody has claimed: first << 32 | end */
+    _Alignas(LINE_BYTES) _Atomic uint32_t asleep;
+    int32_t index;
     int32_t started;
+    double patience_secs;
+    double most_patience_secs;
+    tw_pool *pool;
+    pthread_mutex_t mutex;
+    pthread_cond_t wake;
+    pthread_t thread;
 } tw_slot;
 
 struct tw_pool {
-    pthread_mutex_t callers; /* held during a loop */
+    _Alignas(LINE_BYTES) _Atomic uint64_t order; /* number of the loop << 32 | its shares; or STOP */
     tw_loop_body body;
     void **params;
     int64_t count;
-    int32_t shares; /* of the loop at hand, at most `threads` */
+    int32_t shares; /* at most `threads` */
+    _Alignas(LINE_BYTES) _Atomic uint64_t unfinished;
+    _Alignas(LINE_BYTES) pthread_mutex_t callers; /* held during a loop */
     int32_t threads;
     int32_t launched;
-    double spin_secs;
-    tw_slot *slots; /* threads - 1; slot i computes share i + 1 */
+    uint32_t process;
+    tw_slot *slots; /* the caller's is the first */
 };
+
+/* Counts forks: a child has its parent's pools but none of their threads, and mutexes in any state. */
+static uint32_t process;
+static pthread_once_t watch_forks = PTHREAD_ONCE_INIT;
+
+static void count_fork(void) { process++; }
+
+static void start_watching(void) { pthread_atfork(NULL, NULL, count_fork); }
 
 static void pause_core(void) {
 #if defined(__x86_64__) || defined(__i386__)
@@ -69,58 +88,116 @@ double tw_clock_secs(void) {
     return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
 }
 
-/* Spins while the state is `unwanted`, for at most spin_secs; returns the state last seen. */
-static uint32_t spin_while(tw_slot *slot, uint32_t unwanted, double spin_secs) {
-    uint32_t state = atomic_load_explicit(&slot->state, memory_order_acquire);
-    if (state != unwanted || spin_secs <= 0.0) return state;
-    double deadline = tw_clock_secs() + spin_secs;
-    do {
+/* What a thread waits for: that a word has the value, or has another. */
+typedef struct {
+    _Atomic uint64_t *word;
+    uint64_t value;
+    int equal;
+} tw_event;
+
+static int happened(tw_event event) { return (atomic_load(event.word) == event.value) == event.equal; }
+
+static double least_of(double a, double b) { return a < b ? a : b; }
+
+/* False: time to sleep. A worker is expected to wait in vain now and then, the caller is not: both spin less the next time if the core was
+ * wanted elsewhere meanwhile, the caller also if a worker seems to have lost its own. */
+static int spin_until(tw_event event, tw_slot *slot) {
+    double begin = tw_clock_secs(), before = begin, now = begin;
+    while (now - begin < slot->patience_secs) {
         for (int i = 0; i < PAUSES_PER_CLOCK; i++) {
+            if (happened(event)) {
+                double gain_secs = now - begin > ALONE_SECS ? slot->patience_secs : GAIN_SECS;
+                slot->patience_secs = least_of(slot->patience_secs + gain_secs, slot->most_patience_secs);
+                return 1;
+            }
             pause_core();
-            state = atomic_load_explicit(&slot->state, memory_order_acquire);
-            if (state != unwanted) return state;
         }
-    } while (tw_clock_secs() < deadline);
-    return state;
-}
-
-/* Announces `asleep` in place of `awake` and sleeps until the other side replaces it. Returns at once if the state is no longer `awake`. */
-static void sleep_on(tw_slot *slot, pthread_cond_t *condition, uint32_t awake, uint32_t asleep) {
-    pthread_mutex_lock(&slot->mutex);
-    if (atomic_compare_exchange_strong(&slot->state, &awake, asleep)) {
-        while (atomic_load(&slot->state) == asleep) pthread_cond_wait(condition, &slot->mutex);
+        now = tw_clock_secs();
+        if (now - before > LOST_CORE_SECS) {
+            slot->patience_secs = least_of(slot->patience_secs, LEAST_SECS);
+            return 0;
+        }
+        before = now;
+        if (slot->index > 0 && now - begin > ALONE_SECS) sched_yield();
     }
-    pthread_mutex_unlock(&slot->mutex);
+    if (slot->index == 0 && slot->patience_secs > LEAST_SECS) slot->patience_secs /= 2;
+    return 0;
 }
 
-/* Sets the state and, if it was `asleep`, wakes the side that sleeps on the condition. */
-static void replace_state(tw_slot *slot, pthread_cond_t *condition, uint32_t state, uint32_t asleep) {
-    if (atomic_exchange(&slot->state, state) != asleep) return;
+static void wait_until(tw_event event, tw_slot *slot) {
+    if (happened(event) || spin_until(event, slot)) return;
     pthread_mutex_lock(&slot->mutex);
-    pthread_cond_signal(condition);
+    for (;;) {
+        atomic_store(&slot->asleep, 1);
+        if (happened(event)) break;
+        pthread_cond_wait(&slot->wake, &slot->mutex);
+    }
+    atomic_store(&slot->asleep, 0);
     pthread_mutex_unlock(&slot->mutex);
 }
 
-static void run_share(const tw_pool *pool, int32_t share) {
-    /* Not count * share / shares, which overflows for counts near the largest int64. */
-    int64_t each = pool->count / pool->shares, rest = pool->count % pool->shares;
-    int64_t lo = each * share + (share < rest ? share : rest);
-    pool->body(pool->params, lo, lo + each + (share < rest ? 1 : 0));
+/* After the event: whoever falls asleep on it either is seen here, or sees the event. */
+static void wake(tw_slot *slot) {
+    if (!atomic_load(&slot->asleep) || !atomic_exchange(&slot->asleep, 0)) return;
+    pthread_mutex_lock(&slot->mutex);
+    pthread_cond_signal(&slot->wake);
+    pthread_mutex_unlock(&slot->mutex);
 }
 
-static void *work(void *argument) {
-    tw_slot *slot = argument;
-    for (;;) {
-        uint32_t state = spin_while(slot, IDLE, slot->pool->spin_secs);
-        if (state == STOP) return NULL;
-        if (state == IDLE) {
-            sleep_on(slot, &slot->wake, IDLE, PARKED);
-            continue;
+/* Waking takes the waker several microseconds, so each thread wakes two others. */
+static void wake_next(tw_pool *pool, int32_t index, int32_t shares) {
+    for (int64_t next = 2 * (int64_t)index + 1; next <= 2 * (int64_t)index + 2 && next < shares; next++) wake(&pool->slots[next]);
+}
+
+/* Where the i-th of `parts` even parts begins. Not count * i / parts, which overflows for counts near the largest int64. */
+static int64_t part_start(int64_t count, int64_t parts, int64_t i) {
+    int64_t each = count / parts, rest = count % parts;
+    return each * i + (i < rest ? i : rest);
+}
+
+static int64_t piece_count(int64_t iterations) { return iterations < PIECES_PER_SHARE ? iterations : PIECES_PER_SHARE; }
+
+static void run_pieces(const tw_pool *pool, int32_t share, uint32_t first, uint32_t end) {
+    int64_t start = part_start(pool->count, pool->shares, share);
+    int64_t size = part_start(pool->count, pool->shares, share + 1) - start;
+    int64_t pieces = piece_count(size);
+    pool->body(pool->params, start + part_start(size, pieces, first), start + part_start(size, pieces, end));
+}
+
+/* Does all pieces that can be claimed. */
+static void work(tw_pool *pool, int32_t index, int32_t shares) {
+    uint64_t done = 0;
+    for (int32_t i = 0; i < shares; i++) {
+        int32_t share = index + i < shares ? index + i : index + i - shares;
+        _Atomic uint64_t *range = &pool->slots[share].range;
+        uint64_t seen = atomic_load(range);
+        for (;;) {
+            uint32_t first = (uint32_t)(seen >> 32), end = (uint32_t)seen;
+            if (first == end) break;
+            uint32_t taken = (end - first + LEFT_PER_CLAIM - 1) / LEFT_PER_CLAIM;
+            uint32_t begin = i == 0 ? first : end - taken;
+            uint64_t rest = i == 0 ? (uint64_t)(first + taken) << 32 | end : (uint64_t)first << 32 | begin;
+            if (!atomic_compare_exchange_weak(range, &seen, rest)) continue;
+            run_pieces(pool, share, begin, begin + taken);
+            done += taken;
+            seen = atomic_load(range);
         }
-        uint32_t ready = READY;
-        if (!atomic_compare_exchange_strong(&slot->state, &ready, RUNNING)) continue;
-        run_share(slot->pool, slot->share);
-        replace_state(slot, &slot->done, IDLE, WATCHED);
+    }
+    if (done && atomic_fetch_sub(&pool->unfinished, done) == done) wake(&pool->slots[0]);
+}
+
+static void *serve(void *argument) {
+    tw_slot *slot = argument;
+    tw_pool *pool = slot->pool;
+    uint64_t order = (uint64_t)FIRST_ORDER << 32;
+    for (;;) {
+        wait_until((tw_event){&pool->order, order, 0}, slot);
+        order = atomic_load(&pool->order);
+        if (order == STOP) return NULL;
+        int32_t shares = (int32_t)(uint32_t)order;
+        if (slot->index >= shares) continue;
+        wake_next(pool, slot->index, shares);
+        work(pool, slot->index, shares);
     }
 }
 
@@ -135,27 +212,26 @@ static int32_t usable_cores(void) {
 
 tw_pool *tw_pool_create(int32_t threads) {
     if (threads < 1) threads = 1;
-    tw_pool *pool = calloc(1, sizeof *pool);
-    if (!pool) return NULL;
-    pool->threads = threads;
-    pool->spin_secs = threads <= usable_cores() ? SPIN_SECS : 0.0; /* with fewer cores a spinning thread keeps another from working */
-    if (threads > 1) {
-        pool->slots = aligned_alloc(LINE_BYTES, (size_t)(threads - 1) * sizeof(tw_slot));
-        if (!pool->slots) {
-            free(pool);
-            return NULL;
-        }
+    pthread_once(&watch_forks, start_watching);
+    tw_pool *pool = aligned_alloc(LINE_BYTES, sizeof *pool);
+    tw_slot *slots = aligned_alloc(LINE_BYTES, (size_t)threads * sizeof *slots);
+    if (!pool || !slots) {
+        free(pool);
+        free(slots);
+        return NULL;
     }
+    *pool = (tw_pool){.threads = threads, .process = process, .slots = slots};
+    atomic_init(&pool->order, (uint64_t)FIRST_ORDER << 32);
+    atomic_init(&pool->unfinished, 0);
     pthread_mutex_init(&pool->callers, NULL);
-    for (int32_t i = 0; i + 1 < threads; i++) {
-        tw_slot *slot = &pool->slots[i];
-        atomic_init(&slot->state, IDLE);
-        pthread_mutex_init(&slot->mutex, NULL);
-        pthread_cond_init(&slot->wake, NULL);
-        pthread_cond_init(&slot->done, NULL);
-        slot->pool = pool;
-        slot->share = i + 1;
-        slot->started = 0;
+    int spinning = threads <= usable_cores(); /* with fewer cores a spinning thread keeps another from working */
+    for (int32_t i = 0; i < threads; i++) {
+        double patience_secs = !spinning ? 0.0 : i == 0 ? CALLER_SECS : WORKER_SECS;
+        slots[i] = (tw_slot){.index = i, .patience_secs = patience_secs, .most_patience_secs = patience_secs, .pool = pool};
+        atomic_init(&slots[i].range, 0);
+        atomic_init(&slots[i].asleep, 0);
+        pthread_mutex_init(&slots[i].mutex, NULL);
+        pthread_cond_init(&slots[i].wake, NULL);
     }
     return pool;
 }
@@ -168,9 +244,9 @@ static void launch(tw_pool *pool) {
     pthread_attr_t attributes;
     pthread_attr_init(&attributes);
     pthread_attr_setstacksize(&attributes, STACK_BYTES);
-    for (int32_t i = 0; i + 1 < pool->threads; i++) {
+    for (int32_t i = 1; i < pool->threads; i++) {
         tw_slot *slot = &pool->slots[i];
-        slot->started = pthread_create(&slot->thread, &attributes, work, slot) == 0;
+        slot->started = pthread_create(&slot->thread, &attributes, serve, slot) == 0;
     }
     pthread_attr_destroy(&attributes);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
@@ -179,45 +255,45 @@ static void launch(tw_pool *pool) {
 
 void tw_pool_destroy(tw_pool *pool) {
     if (!pool) return;
-    for (int32_t i = 0; i + 1 < pool->threads; i++) {
-        tw_slot *slot = &pool->slots[i];
-        replace_state(slot, &slot->wake, STOP, PARKED);
-        if (slot->started) pthread_join(slot->thread, NULL);
-        pthread_cond_destroy(&slot->wake);
-        pthread_cond_destroy(&slot->done);
-        pthread_mutex_destroy(&slot->mutex);
+    atomic_store(&pool->order, STOP);
+    int own = pool->process == process;
+    for (int32_t i = 1; i < pool->threads && own; i++) {
+        wake(&pool->slots[i]);
+        if (pool->slots[i].started) pthread_join(pool->slots[i].thread, NULL);
     }
-    pthread_mutex_destroy(&pool->callers);
+    for (int32_t i = 0; i < pool->threads && own; i++) {
+        pthread_cond_destroy(&pool->slots[i].wake);
+        pthread_mutex_destroy(&pool->slots[i].mutex);
+    }
+    if (own) pthread_mutex_destroy(&pool->callers);
     free(pool->slots);
     free(pool);
 }
 
 int32_t tw_pool_threads(const tw_pool *pool) { return pool ? pool->threads : 1; }
 
-static void finish_share(tw_pool *pool, tw_slot *slot) {
-    uint32_t ready = READY;
-    if (atomic_compare_exchange_strong(&slot->state, &ready, IDLE)) {
-        run_share(pool, slot->share);
-        return;
-    }
-    if (spin_while(slot, RUNNING, pool->spin_secs) == RUNNING) sleep_on(slot, &slot->done, RUNNING, WATCHED);
-}
-
 void tw_parallel_for(tw_pool *pool, tw_loop_body body, void **params, int64_t count) {
     if (count <= 0) return;
-    if (!pool || pool->threads == 1 || count == 1) {
+    if (!pool || pool->threads == 1 || count == 1 || pool->process != process) {
         body(params, 0, count);
         return;
     }
     pthread_mutex_lock(&pool->callers);
     if (!pool->launched) launch(pool);
+    int32_t shares = count < pool->threads ? (int32_t)count : pool->threads;
     pool->body = body;
     pool->params = params;
     pool->count = count;
-    pool->shares = count < pool->threads ? (int32_t)count : pool->threads;
-    for (int32_t i = 0; i + 1 < pool->shares; i++) replace_state(&pool->slots[i], &pool->slots[i].wake, READY, PARKED);
-    run_share(pool, 0);
-    for (int32_t i = 0; i + 1 < pool->shares; i++) finish_share(pool, &pool->slots[i]);
+    pool->shares = shares;
+    uint64_t unfinished = 0, pieces[2] = {(uint64_t)piece_count(count / shares), (uint64_t)piece_count(count / shares + 1)};
+    for (int32_t i = 0; i < shares; i++) unfinished += pieces[i < count % shares];
+    atomic_store_explicit(&pool->unfinished, unfinished, memory_order_relaxed);
+    for (int32_t i = 0; i < shares; i++) atomic_store_explicit(&pool->slots[i].range, pieces[i < count % shares], memory_order_release);
+    uint64_t number = (atomic_load_explicit(&pool->order, memory_order_relaxed) >> 32) + 1;
+    atomic_store(&pool->order, (number & UINT32_MAX) << 32 | (uint32_t)shares);
+    wake_next(pool, 0, shares);
+    work(pool, 0, shares);
+    wait_until((tw_event){&pool->unfinished, 0, 1}, &pool->slots[0]);
     pthread_mutex_unlock(&pool->callers);
 }
 

@@ -13,7 +13,7 @@ extern "C" {
 
 typedef struct tw_pool tw_pool;
 
-/* One share of a parallel loop: the iterations lo <= i < hi. */
+/* Some iterations of a parallel loop: lo <= i < hi. */
 typedef void (*tw_loop_body)(void **params, int64_t lo, int64_t hi);
 
 /* A kernel: one pointer per parameter, every buffer dense, row-major and 64-byte aligned. */
@@ -23,16 +23,17 @@ typedef void (*tw_kernel)(void **params, tw_pool *pool);
  * NULL: out of memory. */
 tw_pool *tw_pool_create(int32_t threads);
 
-/* Ends and joins the threads. No parallel loop may be running. NULL is allowed. */
+/* Ends and joins the threads (in a forked child: frees memory only). No parallel loop may be running. NULL is allowed. */
 void tw_pool_destroy(tw_pool *pool);
 
 /* The number of threads, the caller included; 1 for NULL. */
 int32_t tw_pool_threads(const tw_pool *pool);
 
-/* Calls body on contiguous shares of [0, count) that differ by at most one iteration, and returns when all are done.
+/* Calls body on pieces of [0, count), each iteration once, and returns when all are done.
  *
- * pool == NULL, one thread or count == 1: one call of body, inline. Loops of several callers on one pool run one after the other.
- * body must not call tw_parallel_for on the same pool. */
+ * Every thread has a contiguous share, the shares differ by at most one iteration; whoever is done with its own takes from the others'.
+ * pool == NULL, one thread or count == 1, or a pool made before this process was forked: one call of body, inline. Loops of several callers
+ * on one pool run one after the other. body must not call tw_parallel_for on the same pool. The stacks of the pool's threads have 16 MiB. */
 void tw_parallel_for(tw_pool *pool, tw_loop_body body, void **params, int64_t count);
 
 /* Monotonic clock in seconds. */

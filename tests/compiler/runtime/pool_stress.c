@@ -1,4 +1,5 @@
-/* Loops of random length and weight from several callers on one pool; every iteration must run exactly once. Arguments: threads, rounds. */
+/* Loops of random length and weight from several callers on one pool, with pools that come and go meanwhile; every iteration must run exactly
+ * once, with room for 12 MiB on the stack of a worker. Arguments: threads, rounds. */
 #define _GNU_SOURCE
 #include "tilewright_runtime.h"
 
@@ -50,13 +51,57 @@ static void *call(void *argument) {
     return NULL;
 }
 
+enum { SCRATCH_BYTES = 12 << 20 };
+
+__attribute__((noinline)) static int64_t touch_stack(void) {
+    volatile char scratch[SCRATCH_BYTES];
+    for (int32_t i = SCRATCH_BYTES - 1; i >= 0; i -= 4096) scratch[i] = 1;
+    return scratch[SCRATCH_BYTES - 1];
+}
+
+static void use_stack(void **params, int64_t lo, int64_t hi) {
+    struct timespec pause = {0, 2000000}; /* so that the workers get their part; the caller's stack is what the system gives */
+    int64_t once = 1;
+    if (pthread_equal(pthread_self(), *(pthread_t *)params[1])) nanosleep(&pause, NULL);
+    else once = touch_stack();
+    for (int64_t i = lo; i < hi; i++) ((int64_t *)params[0])[i] += once;
+}
+
+static int32_t wrong_with_much_scratch(tw_pool *pool) {
+    int64_t counts[LONGEST] = {0};
+    int32_t wrong = 0;
+    pthread_t self = pthread_self();
+    void *params[] = {counts, &self};
+    tw_parallel_for(pool, use_stack, params, LONGEST);
+    for (int32_t i = 0; i < LONGEST; i++) wrong += counts[i] != 1;
+    return wrong;
+}
+
+/* A pool that is ended right after its first loops. */
+static int32_t wrong_in_short_lives(int32_t threads) {
+    int32_t wrong = 0;
+    for (uint32_t life = 0; life < 50; life++) {
+        tw_pool *pool = tw_pool_create(threads);
+        caller_state state = {pool, life, (int32_t)(life % 3), 0};
+        call(&state);
+        wrong += state.wrong;
+        tw_pool_destroy(pool);
+    }
+    return wrong;
+}
+
 /* A forked child has the pool's memory but none of its threads. */
 static int32_t wrong_after_fork(tw_pool *pool) {
     pid_t child = fork();
     if (child == 0) {
         caller_state state = {pool, 7, 20, 0};
         call(&state);
-        _exit(state.wrong != 0);
+        int32_t wrong = state.wrong;
+#ifndef NO_THREADS_AFTER_FORK
+        wrong += wrong_in_short_lives(2); /* it may have pools of its own */
+#endif
+        tw_pool_destroy(pool);
+        _exit(wrong != 0);
     }
     int status = 0;
     waitpid(child, &status, 0);
@@ -72,12 +117,12 @@ int main(int argc, char **argv) {
         states[i] = (caller_state){pool, 17u * (uint32_t)i + 1u, atoi(argv[2]), 0};
         pthread_create(&threads[i], NULL, call, &states[i]);
     }
-    int32_t wrong = 0;
+    int32_t wrong = wrong_in_short_lives(atoi(argv[1]));
     for (int32_t i = 0; i < CALLERS; i++) {
         pthread_join(threads[i], NULL);
         wrong += states[i].wrong;
     }
-    wrong += wrong_after_fork(pool);
+    wrong += wrong_with_much_scratch(pool) + wrong_after_fork(pool);
     printf("%d threads, %d wrong\n", tw_pool_threads(pool), wrong);
     tw_pool_destroy(pool);
     return wrong != 0;
