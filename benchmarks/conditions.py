@@ -51,9 +51,12 @@ class Conditions:
         }
 
 
-def read_conditions(module: str) -> Conditions:
-    """Before anything is timed, since the load is part of it. `module`: what was run, as in `python -m benchmarks.models`."""
-    target = Target.parse("host")
+def read_conditions(module: str, target_name: str = "host") -> Conditions:
+    """Before anything is timed, since the load is part of it.
+
+    module: what was run, as in `python -m benchmarks.models`; target_name: of our code.
+    """
+    target = Target.parse(target_name)
     return Conditions(
         command=shlex.join(["python", "-m", module, *sys.argv[1:]]),
         device=str(describe_host()),

@@ -109,7 +109,7 @@ def main() -> None:
     options = read_options()
     if options.target == "x86-64-v3":
         os.environ.update(AVX2_ONLY)
-    conditions = read_conditions("benchmarks.models")
+    conditions = read_conditions("benchmarks.models", options.target)
     usual = BATCHED_NETWORKS if options.batch > 1 else None
     networks = chosen(options.networks or ("squeezenet" if options.quick else usual), NETWORKS)
     rounds, calls = (2, 3) if options.quick else (options.rounds, options.calls)

@@ -155,7 +155,7 @@ def asked_kernels(options: argparse.Namespace) -> list[tuple[Section, Kernel]]:
 def run_suite(options: argparse.Namespace) -> None:
     trials = min(options.trials, 16) if options.quick else options.trials
     target = replace(Target.parse(options.target), cores=1)
-    conditions = read_conditions("benchmarks.kernels")
+    conditions = read_conditions("benchmarks.kernels", options.target)
     usual = ",".join(OPERATOR_PEERS) if options.target == "host" else ""
     against = usual if options.against is None else options.against
     peers = installed(list(chosen(against, OPERATOR_PEERS)) if against else [])

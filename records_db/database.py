@@ -185,7 +185,10 @@ class Database:
     def best_schedule(self, workload: Workload, target: Target, device: Device) -> ScheduleChoice | None:
         """What `compile_model` asks for each kernel."""
         best = self.best_record(workload, target, device)
-        return None if best is None else ScheduleChoice(best.record.schedule, str(best), best.cost_secs)
+        if best is None:
+            return None
+        verification = best.record.measurement.verification
+        return ScheduleChoice(best.record.schedule, str(best), best.cost_secs, None if verification is None else verification.max_error)
 
     def records(
         self,

@@ -51,7 +51,7 @@ class Winograd:
         return (
             Parameter("chunk", self._chunks()),
             Parameter("tile", tuple(size for size in TILES if size <= nest.tiles)),
-            Parameter("vectors", tuple(count for count in (1, 2, 3, 4) if count <= nest.out_blocks)),
+            Parameter("vectors", tuple(count for count in (1, 2, 3, 4) if nest.out_blocks % count == 0)),
             Parameter("block", blocks),
             Parameter("unroll", tuple(count for count in (1, 2, 4, 8, 16) if count <= nest.in_lanes)),
             Parameter("order", ("oc,p", "p,oc")),

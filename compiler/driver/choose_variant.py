@@ -6,6 +6,7 @@ measured time is worth more than a prediction. Where nothing has been measured t
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from math import inf
 
 from compiler.driver.schedule_choice import ScheduleChoice
 from compiler.workload import Workload
@@ -26,11 +27,17 @@ def choose_variant(
     recorded: Callable[[Workload], ScheduleChoice | None],
     default: Callable[[Workload], ScheduleChoice],
     predicted_cycles: Callable[[Workload], float],
+    max_rel_error: float = inf,
 ) -> VariantChoice:
-    """variants: the forms, the plainest first."""
+    """variants: the forms, the plainest first. max_rel_error: records whose verification found a larger error do not count."""
+
+    def acceptable(workload: Workload) -> ScheduleChoice | None:
+        choice = recorded(workload)
+        return None if choice is not None and (choice.max_error or 0.0) > max_rel_error else choice
+
     if len(variants) == 1:
-        return VariantChoice(variants[0], recorded(variants[0]) or default(variants[0]))
-    known = {variant: choice for variant in variants if (choice := recorded(variant)) is not None}
+        return VariantChoice(variants[0], acceptable(variants[0]) or default(variants[0]))
+    known = {variant: choice for variant in variants if (choice := acceptable(variant)) is not None}
     timed = {variant: choice.expected_secs for variant, choice in known.items() if choice.expected_secs is not None}
     cycles = {variant: predicted_cycles(variant) for variant in variants}
     if timed:

@@ -69,7 +69,7 @@ def compile_model(
 
     def best(workload: Workload) -> VariantChoice:
         variants = workload_variants(workload, target, max_rel_error)
-        return choose_variant(variants, recorded, default, lambda variant: predicted_cycles(variant, target))
+        return choose_variant(variants, recorded, default, lambda variant: predicted_cycles(variant, target), max_rel_error)
 
     graph = optimize_graph(graph, target)
     groups = extract_groups(graph)

@@ -20,11 +20,15 @@ DeviceT_contra = TypeVar("DeviceT_contra", contravariant=True)
 
 @dataclass(frozen=True, slots=True)
 class ScheduleChoice:
-    """source: for people ("record 17, same device"). expected_secs: what was measured; None for a default."""
+    """source: for people ("record 17, same device"). expected_secs: what was measured; None for a default.
+
+    max_error: of the largest output, as its verification found it; None where there was none.
+    """
 
     schedule: Schedule
     source: str
     expected_secs: float | None = None
+    max_error: float | None = None
 
 
 class ScheduleSource(Protocol[DeviceT_contra]):

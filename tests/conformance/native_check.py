@@ -4,7 +4,7 @@ A variant is a target, a number of threads and a schedule. The vectors have the 
 that fits one wide vector takes other paths through code generation than one that needs several narrow ones and a tail.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
@@ -19,8 +19,9 @@ from compiler.target import Target
 from compiler.workload import Workload
 from measure.child_pool import ChildPool, OutcomeKind
 from measure.child_server import ServerSettings
-from schedule_space import space_for
+from schedule_space import Candidate, Decisions, space_for
 from tests.conformance import guarded_jobs
+from tests.schedule_space.chosen_candidates import with_choices
 
 Array = NDArray[Any]
 
@@ -72,10 +73,11 @@ class NativeChecker:
         expected: Sequence[Array],
         variants: Sequence[Variant],
         missing: Mapping[str, int] | None = None,
+        absolute: float = ABSOLUTE_TOLERANCE,
     ) -> None:
         """Every variant computes `expected`, stays inside its buffers, and depends on nothing but the arguments.
 
-        missing: elements that the buffers lack, by role, which must make this fail.
+        missing: elements that the buffers lack, by role, which must make this fail. absolute: as in `assert_close`.
         """
         plans = [variant.to_json() for variant in variants]
         header = {"workload": workload.to_json(), "variants": plans, "missing": dict(missing or {})}
@@ -90,7 +92,7 @@ class NativeChecker:
             for want in expected:
                 got = np.frombuffer(outcome.blob, want.dtype, want.size, start).reshape(want.shape)
                 start += want.nbytes
-                assert_close(got, want, f"{workload}, {variant.label}")
+                assert_close(got, want, f"{workload}, {variant.label}", absolute)
         assert start == len(outcome.blob)
 
 
@@ -125,6 +127,17 @@ def drawn_variants(workload: Workload, target: str, threads: int, draws: int) ->
     space = space_for(workload, machine, threads)
     for candidate in space.sample(np.random.default_rng(int(workload.key[:8], 16)), draws):
         yield Variant(f"{target}, {threads} threads, {candidate.key}", machine, threads, space.schedule(candidate), True)
+
+
+def chosen_variant(
+    workload: Workload, target: str, threads: int, fixed: Decisions, wanted: Callable[[Candidate], bool] = lambda _: True
+) -> Variant:
+    """A candidate that makes some decisions and is wanted, the rest drawn."""
+    machine = replace(targets()[target], cores=threads)
+    space = space_for(workload, machine, threads)
+    candidate = with_choices(space, fixed, np.random.default_rng(int(workload.key[:8], 16)), wanted)
+    assert candidate is not None, f"{workload}: no candidate with {fixed}"
+    return Variant(f"{target}, {threads} threads, {candidate.key}", machine, threads, space.schedule(candidate), False)
 
 
 def some_variant(workload: Workload, turn: int) -> list[Variant]:

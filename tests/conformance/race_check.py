@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from compiler.loop_ir import Allocate, For, IfThen, LoopFunc, LoopKind, Seq, Stmt, Store, expressions, walk_statements
-from compiler.te import Binary, Buffer, Cast, Const, Expr, Load, Select, Var, children, walk
+from compiler.te import Binary, Buffer, Call, Cast, Const, Expr, Load, Select, Var, children, walk
 
 Array = NDArray[Any]
 
@@ -131,6 +131,8 @@ def _value(expr: Expr, values: Mapping[str, Array]) -> Array:
             return OPERATIONS[op](_value(a, values), _value(b, values))
         case Select(condition, then, otherwise):
             return np.where(_value(condition, values), _value(then, values), _value(otherwise, values))
+        case Call("not", (condition,)):
+            return np.logical_not(_value(condition, values))
         case Cast(dtype, value):
             return _value(value, values).astype(dtype)
     raise TypeError(f"an index must not hold {type(expr).__name__}")

@@ -8,8 +8,20 @@ import pytest
 from numpy.typing import NDArray
 
 from compiler.workload import GroupOp, Workload
-from tests.conformance.native_check import NativeChecker, all_variants, reference, some_variant
-from tests.schedule_space.workloads import POOL, WORKLOADS, argument, conv, matmul, single
+from schedule_space import space_for
+from tests.conformance.native_check import NativeChecker, all_variants, chosen_variant, reference, some_variant, targets
+from tests.schedule_space.workloads import (
+    POOL,
+    WORKLOADS,
+    after_relu,
+    argument,
+    conv,
+    matmul,
+    rounding,
+    single,
+    winograd,
+    with_silu,
+)
 
 Array = NDArray[Any]
 
@@ -112,9 +124,24 @@ LARGER: Mapping[str, Workload] = {
         "gru_cell", {"activations": ("sigmoid", "tanh"), "clip": None, "linear_before_reset": True},
         argument(3, 3 * 67), argument(3, 67), argument(3 * 67, 67, constant=True), argument(3 * 67, constant=True),
     ),
+    "winograd_2x2_16": winograd(conv((2, 2, 9, 7, 16), (37, 29, 3, 3), padding=(1, 0, 2, 1), epilogue=True, **BLOCKED), 2, 2),
+    "winograd_4x4_16": winograd(conv((1, 3, 13, 15, 16), (64, 48, 3, 3), epilogue=True, **BLOCKED), 4, 4),
+    "winograd_2x4_16": winograd(conv((1, 4, 7, 7, 16), (96, 64, 3, 3), epilogue=True, **BLOCKED), 2, 4),
+    "winograd_6x6_16": winograd(conv((1, 2, 19, 14, 16), (32, 32, 3, 3), epilogue=True, **BLOCKED), 6, 6),
+    "winograd_4x4_8": winograd(conv((1, 5, 12, 9, 8), (40, 40, 3, 3), epilogue=True, **EIGHTS), 4, 4),
+    "winograd_5x5_16": winograd(conv((1, 2, 14, 13, 16), (48, 24, 5, 5), padding=(2, 2, 2, 2), epilogue=True, **BLOCKED), 4, 2),
+    "winograd_1x7_16": winograd(conv((1, 2, 9, 17, 16), (32, 32, 1, 7), padding=(0, 3, 0, 3), epilogue=True, **BLOCKED), 1, 2),
+    "winograd_3x1_16": winograd(conv((2, 2, 17, 5, 16), (32, 20, 3, 1), padding=(1, 0, 1, 0), **BLOCKED), 6, 1),
+    "winograd_silu_16": with_silu(winograd(conv((1, 2, 10, 9, 16), (32, 32, 3, 3), epilogue=True, **BLOCKED), 2, 4)),
+    "winograd_after_relu_8": after_relu(winograd(conv((2, 3, 8, 7, 8), (16, 24, 3, 3), epilogue=True, **EIGHTS), 4, 2)),
+    "winograd_variable_weight_16": winograd(conv((1, 2, 8, 9, 16), (32, 32, 3, 3), constant=False, **BLOCKED), 4, 4),
+    "conv_streamed_weight_16": conv((1, 6, 7, 5, 16), (96, 96, 3, 3), epilogue=True, **BLOCKED),
+    "matmul_streamed_wide": matmul((5, 131), (131, 259)),
 }  # fmt: skip
 
 ALL = {**WORKLOADS, **LARGER}
+TRANSFORMED = {name: workload for name, workload in ALL.items() if name.startswith("winograd")}
+MUCH_SCRATCH_BYTES = 2 << 20
 VARIANTS = 5  # of the 24 that take turns
 
 
@@ -128,11 +155,44 @@ def test_some_schedules(name: str, checker: NativeChecker) -> None:
     arguments = arguments_of(ALL[name])
     first = VARIANTS * list(ALL).index(name)
     variants = [variant for turn in range(first, first + VARIANTS) for variant in some_variant(ALL[name], turn)]
-    checker.check(ALL[name], arguments, reference(ALL[name], arguments), variants)
+    checker.check(ALL[name], arguments, reference(ALL[name], arguments), variants, absolute=rounding(ALL[name]))
+
+
+@pytest.mark.parametrize("name", TRANSFORMED)
+def test_transforms_shared_by_threads(name: str, checker: NativeChecker) -> None:
+    """The input is transformed ahead of all products, by as many threads as there are, or by more than there is work for."""
+    workload, arguments = TRANSFORMED[name], arguments_of(TRANSFORMED[name])
+    turn = list(TRANSFORMED).index(name)
+    names = list(targets())
+    variants = [
+        chosen_variant(workload, names[(turn + threads + shift) % len(names)], threads, {"place": "root", "outer": outer})
+        for threads in (2, 3)
+        for shift, outer in enumerate(("p", "oc"))
+    ]
+    checker.check(workload, arguments, reference(workload, arguments), variants, absolute=rounding(workload))
+
+
+@pytest.mark.parametrize("name", ["winograd_4x4_16", "winograd_variable_weight_16", "conv_streamed_weight_16", "matmul_streamed_wide"])
+def test_prefetch_past_the_end(name: str, checker: NativeChecker) -> None:
+    """What is asked for far behind the last weight is no access: nothing lies there."""
+    workload, arguments = ALL[name], arguments_of(ALL[name])
+    variants = [chosen_variant(workload, target, 2, {"prefetch": ahead}) for target in targets() for ahead in (2048, 16384)]
+    checker.check(workload, arguments, reference(workload, arguments), variants, absolute=rounding(workload))
+
+
+def test_megabytes_of_scratch_on_the_stack_of_each_thread(checker: NativeChecker) -> None:
+    workload = winograd(conv((1, 4, 74, 70, 16), (64, 64, 3, 3), **BLOCKED), 4, 4)
+    arguments = arguments_of(workload)
+    space = space_for(workload, targets()["host"], 2)
+    variants = [
+        chosen_variant(workload, "host", 2, {"place": "chunk"}, lambda each: space.describe(each)["scratch_bytes"] > MUCH_SCRATCH_BYTES)
+    ]
+    checker.check(workload, arguments, reference(workload, arguments), variants, absolute=rounding(workload))
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ALL)
 def test_many_schedules(name: str, checker: NativeChecker) -> None:
     arguments = arguments_of(ALL[name])
-    checker.check(ALL[name], arguments, reference(ALL[name], arguments), all_variants(ALL[name], draws=6))
+    variants = all_variants(ALL[name], draws=6)
+    checker.check(ALL[name], arguments, reference(ALL[name], arguments), variants, absolute=rounding(ALL[name]))

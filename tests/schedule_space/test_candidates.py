@@ -13,7 +13,8 @@ from compiler.schedule import Schedule
 from compiler.target import Target
 from compiler.te import Buffer
 from compiler.workload import Workload
-from schedule_space import Candidate, Choice, Decisions, ScheduleSpace, space_for
+from schedule_space import Choice, ScheduleSpace, space_for
+from tests.schedule_space.chosen_candidates import with_choices
 from tests.schedule_space.workloads import WINOGRAD, WORKLOADS, rounding
 
 Array = NDArray[Any]
@@ -83,15 +84,6 @@ def test_drawn_candidates_compute_the_reference(name: str) -> None:
     space = space_for(WORKLOADS[name], TARGET, 2)
     for candidate in space.sample(np.random.default_rng(len(name)), DRAWS):
         check(space, space.schedule(candidate))
-
-
-def with_choices(space: ScheduleSpace, fixed: Decisions, rng: np.random.Generator) -> Candidate | None:
-    """A drawn candidate with some decisions made; None if there is none among many draws."""
-    for _ in range(500):
-        drawn = {parameter.name: parameter.choices[rng.integers(len(parameter.choices))] for parameter in space.parameters}
-        if space.is_valid({**drawn, **fixed}):
-            return space.candidate({**drawn, **fixed})
-    return None
 
 
 @pytest.mark.parametrize("threads", [1, 3])

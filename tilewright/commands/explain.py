@@ -17,6 +17,7 @@ from tilewright.commands.options import (
     database_option,
     format_option,
     load_model,
+    max_rel_error_option,
     model_argument,
     open_existing,
     shape_option,
@@ -36,15 +37,16 @@ UNKNOWN = "default: no verified record for this target and device"
 @database_option()
 @target_option
 @threads_option
+@max_rel_error_option
 @shape_option
 @format_option
-def explain(model_path: Path, url: str | None, target: str, threads: int | None, shapes: Shapes, form: str) -> None:
+def explain(model_path: Path, url: str | None, target: str, threads: int | None, max_rel_error: float, shapes: Shapes, form: str) -> None:
     """Show for each kernel of MODEL which record or default it would be compiled from, and what it should cost."""
     resolved = resolve_target(target, threads)
     model = load_model(model_path, shapes)
     device = describe_host()
     with open_existing(url) as database:
-        rows = [_row(workload, calls, database, resolved, device) for workload, calls in model.workloads(resolved).items()]
+        rows = [_row(workload, calls, database, resolved, device, max_rel_error) for workload, calls in model.workloads(resolved).items()]
     expected = sum(row["ms_in_all"] for row in rows if row["ms_in_all"] is not None)
     missing = sum(row["ms_in_all"] is None for row in rows)
     if form == "json":
@@ -55,15 +57,15 @@ def explain(model_path: Path, url: str | None, target: str, threads: int | None,
     click.echo(f"expected: {expected:.3f} ms in the kernels with records; {missing} of {len(rows)} kernels have none")
 
 
-def _row(workload: Workload, calls: int, database: Database | None, target: Target, device: Device) -> dict[str, Any]:
+def _row(workload: Workload, calls: int, database: Database | None, target: Target, device: Device, max_rel_error: float) -> dict[str, Any]:
     """Of the form of the workload that compiling would choose."""
 
     def recorded(form: Workload) -> ScheduleChoice | None:
         return None if database is None else database.best_schedule(form, target, device)
 
     unknown = ScheduleChoice(Schedule(), UNKNOWN)
-    forms = workload_variants(workload, target)
-    chosen = choose_variant(forms, recorded, lambda _: unknown, lambda form: predicted_cycles(form, target))
+    forms = workload_variants(workload, target, max_rel_error)
+    chosen = choose_variant(forms, recorded, lambda _: unknown, lambda form: predicted_cycles(form, target), max_rel_error)
     secs = chosen.choice.expected_secs
     return {
         "kernel": str(chosen.workload),

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +54,13 @@ def target_option(function: Decorated) -> Decorated:
 def threads_option(function: Decorated) -> Decorated:
     text = "Threads that run the model; all cores of the target by default."
     return click.option("--threads", type=click.IntRange(min=1), help=text)(function)
+
+
+def max_rel_error_option(function: Decorated) -> Decorated:
+    text = (
+        "Leave out algorithms (Winograd's) whose error exceeds this share of a kernel's largest output; about 1e-6 leaves direct ones only."
+    )
+    return click.option("--max-rel-error", type=click.FloatRange(min=0.0), default=inf, metavar="SHARE", help=text)(function)
 
 
 def format_option(function: Decorated) -> Decorated:

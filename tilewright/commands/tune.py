@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from math import inf
 from pathlib import Path
 from types import FrameType
 from typing import NoReturn
@@ -18,6 +19,7 @@ from tilewright.commands.options import (
     database_option,
     database_url,
     load_model,
+    max_rel_error_option,
     model_argument,
     shape_option,
     target_option,
@@ -44,12 +46,21 @@ class TuneCommand:
     tuner: str
     url: str
     seed: int
+    max_rel_error: float
     shapes: Shapes
 
     def words(self, trials: int | None, minutes: float | None) -> str:
         """To type for the same with another budget."""
         words = ["tilewright", "tune", str(self.model_path), "--target", self.target, "--tuner", self.tuner, "--db", self.url]
-        for option, value in (("--threads", self.threads), ("--trials", trials), ("--minutes", minutes), ("--seed", self.seed or None)):
+        error = None if self.max_rel_error == inf else self.max_rel_error
+        numbers = {
+            "--threads": self.threads,
+            "--trials": trials,
+            "--minutes": minutes,
+            "--seed": self.seed or None,
+            "--max-rel-error": error,
+        }
+        for option, value in numbers.items():
             if value is not None:
                 words += [option, f"{value:g}" if isinstance(value, float) else str(value)]
         for name, shape in self.shapes:
@@ -75,6 +86,7 @@ class TuneCommand:
 @click.option("--tuner", type=click.Choice(tuple(STRATEGIES)), default="xgb", show_default=True, help="How candidates are chosen.")
 @database_option(default=DEFAULT_DATABASE)
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of the search's random choices.")
+@max_rel_error_option
 @shape_option
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object per event.")
 @click.pass_context
@@ -112,6 +124,7 @@ def _search(command: TuneCommand, as_json: bool) -> TuneResult:
                 seed=command.seed,
                 on_event=view,
                 command_line=command.words(command.trials, command.minutes),
+                max_rel_error=command.max_rel_error,
             )
 
 
