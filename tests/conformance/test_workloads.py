@@ -132,6 +132,10 @@ LARGER: Mapping[str, Workload] = {
     "winograd_5x5_16": winograd(conv((1, 2, 14, 13, 16), (48, 24, 5, 5), padding=(2, 2, 2, 2), epilogue=True, **BLOCKED), 4, 2),
     "winograd_1x7_16": winograd(conv((1, 2, 9, 17, 16), (32, 32, 1, 7), padding=(0, 3, 0, 3), epilogue=True, **BLOCKED), 1, 2),
     "winograd_3x1_16": winograd(conv((2, 2, 17, 5, 16), (32, 20, 3, 1), padding=(1, 0, 1, 0), **BLOCKED), 6, 1),
+    "winograd_strided_16": winograd(conv((1, 2, 17, 15, 16), (48, 32, 3, 3), strides=(2, 2), epilogue=True, **BLOCKED), 4, 4),
+    "winograd_strided_5x5_8": winograd(
+        conv((1, 3, 13, 18, 8), (24, 21, 5, 5), strides=(2, 2), padding=(2, 2, 2, 2), epilogue=True, **EIGHTS), 2, 4
+    ),
     "winograd_silu_16": with_silu(winograd(conv((1, 2, 10, 9, 16), (32, 32, 3, 3), epilogue=True, **BLOCKED), 2, 4)),
     "winograd_after_relu_8": after_relu(winograd(conv((2, 3, 8, 7, 8), (16, 24, 3, 3), epilogue=True, **EIGHTS), 4, 2)),
     "winograd_variable_weight_16": winograd(conv((1, 2, 8, 9, 16), (32, 32, 3, 3), constant=False, **BLOCKED), 4, 4),

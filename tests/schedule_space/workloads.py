@@ -94,6 +94,8 @@ WINOGRAD: dict[str, Workload] = {
     "winograd_1x3": winograd(conv((1, 2, 3, 11, 4), (8, 8, 1, 3), padding=(0, 1, 0, 1), **BLOCKED, epilogue=True), 1, 4),
     "winograd_3x1": winograd(conv((2, 2, 9, 3, 4), (8, 8, 3, 1), padding=(1, 0, 1, 0), **BLOCKED), 6, 1),
     "winograd_1x7": winograd(conv((1, 2, 3, 7, 4), (8, 8, 1, 7), padding=(0, 3, 0, 3), **BLOCKED), 1, 2),
+    "winograd_strided": winograd(conv((1, 2, 9, 8, 4), (8, 8, 3, 3), strides=(2, 2), **BLOCKED, epilogue=True), 2, 4),
+    "winograd_strided_odd": winograd(conv((2, 2, 9, 7, 4), (7, 5, 5, 3), strides=(2, 1), padding=(2, 0, 1, 1), **BLOCKED), 2, 2),
     "winograd_silu": with_silu(winograd(conv((1, 2, 6, 7, 4), (8, 8, 3, 3), **BLOCKED, epilogue=True), 2, 2)),
     "winograd_after_relu": after_relu(winograd(conv((1, 2, 6, 5, 4), (8, 8, 3, 3), **BLOCKED, epilogue=True), 4, 2)),
     "winograd_variable_weight": winograd(conv((1, 2, 5, 6, 4), (8, 8, 3, 3), constant=False, **BLOCKED, epilogue=True), 2, 2),
@@ -163,6 +165,7 @@ def rounding(workload: Workload) -> float:
     anchor = workload.ops[workload.anchor]
     if anchor.op != "winograd_conv2d":
         return 2e-6
-    kernel = workload.arguments[1].type.shape[2:]
-    products = max(size + taps - 1 for size, taps in zip(anchor.attributes["tile"], kernel, strict=True))
+    kernel = workload.arguments[anchor.inputs[1][1]].type.shape[2:]
+    taps = [-(-extent // stride) for extent, stride in zip(kernel, anchor.attributes["strides"], strict=True)]
+    products = max(size + count - 1 for size, count in zip(anchor.attributes["tile"], taps, strict=True))
     return 3e-6 if products <= 4 else 3e-5 if products <= 6 else 2e-4

@@ -37,7 +37,7 @@ static const double CALLER_SECS = 500e-6;    /* a worker that takes longer over 
 static const double ALONE_SECS = 50e-6;      /* without giving way */
 static const double LOST_CORE_SECS = 100e-6; /* between two looks at the clock */
 static const double LEAST_SECS = 20e-6;
-static const double GAIN_SECS = 1e-6;
+static const double GAIN_SECS = 2e-6;
 
 typedef struct {
     _Alignas(LINE_BYTES) _Atomic uint64_t range; /* pieces of the share that nobody has claimed: first << 32 | end */
@@ -99,6 +99,12 @@ static int happened(tw_event event) { return (atomic_load(event.word) == event.v
 
 static double least_of(double a, double b) { return a < b ? a : b; }
 
+/* After spinning that was not disturbed; from ALONE_SECS on that tells that nothing else wants the core. */
+static void gain_patience(tw_slot *slot, double spun_secs) {
+    double gain_secs = spun_secs > ALONE_SECS ? slot->patience_secs : GAIN_SECS;
+    slot->patience_secs = least_of(slot->patience_secs + gain_secs, slot->most_patience_secs);
+}
+
 /* False: time to sleep. A worker is expected to wait in vain now and then, the caller is not: both spin less the next time if the core was
  * wanted elsewhere meanwhile, the caller also if a worker seems to have lost its own. */
 static int spin_until(tw_event event, tw_slot *slot) {
@@ -106,8 +112,7 @@ static int spin_until(tw_event event, tw_slot *slot) {
     while (now - begin < slot->patience_secs) {
         for (int i = 0; i < PAUSES_PER_CLOCK; i++) {
             if (happened(event)) {
-                double gain_secs = now - begin > ALONE_SECS ? slot->patience_secs : GAIN_SECS;
-                slot->patience_secs = least_of(slot->patience_secs + gain_secs, slot->most_patience_secs);
+                gain_patience(slot, now - begin);
                 return 1;
             }
             pause_core();
@@ -120,7 +125,8 @@ static int spin_until(tw_event event, tw_slot *slot) {
         before = now;
         if (slot->index > 0 && now - begin > ALONE_SECS) sched_yield();
     }
-    if (slot->index == 0 && slot->patience_secs > LEAST_SECS) slot->patience_secs /= 2;
+    if (slot->index > 0) gain_patience(slot, now - begin);
+    else if (slot->patience_secs > LEAST_SECS) slot->patience_secs /= 2;
     return 0;
 }
 

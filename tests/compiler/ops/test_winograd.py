@@ -33,18 +33,44 @@ CASES = {
     "7x1": ((1, 4, 7, 3), (4, 7, 1), (3, 0, 3, 0), (2, 1)),
     "1x1": ((1, 4, 3, 3), (4, 1, 1), (0, 0, 0, 0), (2, 1)),
 }
+# The same with strides.
+STRIDED = {
+    "3x3": ((1, 8, 9, 8), (8, 3, 3), (1, 1, 1, 1), (2, 2), (2, 2)),
+    "3x3, odd channels": ((2, 5, 7, 6), (7, 3, 3), (1, 1, 1, 1), (4, 2), (2, 2)),
+    "3x3, rest of the input unread": ((1, 4, 8, 10), (4, 3, 3), (0, 0, 0, 0), (2, 4), (2, 2)),
+    "3x3, uneven border": ((1, 4, 8, 7), (4, 3, 3), (0, 2, 3, 1), (2, 2), (2, 2)),
+    "3x3, along one axis": ((1, 4, 7, 6), (4, 3, 3), (1, 1, 1, 1), (2, 4), (1, 2)),
+    "3x3, along the other axis": ((1, 4, 7, 6), (4, 3, 3), (1, 1, 1, 1), (2, 4), (2, 1)),
+    "5x5": ((1, 4, 9, 9), (4, 5, 5), (2, 2, 2, 2), (2, 4), (2, 2)),
+    "7x7": ((1, 3, 12, 11), (8, 7, 7), (3, 3, 3, 3), (2, 2), (2, 2)),
+    "1x5": ((1, 4, 3, 13), (4, 1, 5), (0, 2, 0, 2), (1, 4), (1, 2)),
+    "1x1": ((1, 4, 5, 6), (4, 1, 1), (0, 0, 0, 0), (2, 2), (2, 2)),
+    "2x2, windows side by side": ((1, 4, 8, 6), (4, 2, 2), (0, 0, 0, 0), (3, 2), (2, 2)),
+    "3x3, three": ((1, 4, 10, 8), (4, 3, 3), (1, 1, 1, 1), (2, 2), (3, 3)),
+    "5x5, three and two": ((1, 4, 11, 9), (4, 5, 5), (2, 2, 2, 2), (2, 2), (3, 2)),
+}
 
 
-def attributes_of(padding, tile, block=4):
-    plain = {"strides": (1, 1), "dilations": (1, 1), "groups": 1}
-    return {**plain, "padding": padding, "layout": f"NCHW{block}c", "out_layout": f"NCHW{block}c", "tile": tile}
+def attributes_of(padding, tile, strides=(1, 1)):
+    plain = {"strides": strides, "dilations": (1, 1), "groups": 1}
+    return {**plain, "padding": padding, "layout": "NCHW4c", "out_layout": "NCHW4c", "tile": tile}
 
 
 @pytest.mark.parametrize("name", CASES)
 def test_equals_the_direct_convolution(name, check):
-    shape, (out_channels, *kernel), padding, tile = CASES[name]
+    check_case(CASES[name], check)
+
+
+@pytest.mark.parametrize("name", STRIDED)
+def test_strides(name, check):
+    """Of the phases of the input, some have a tap less than others."""
+    check_case(STRIDED[name], check)
+
+
+def check_case(case, check):
+    shape, (out_channels, *kernel), padding, tile, *strides = case
     x, w = floats(shape, 1), floats((out_channels, shape[1], *kernel), 2)
-    attributes = attributes_of(padding, tile)
+    attributes = attributes_of(padding, tile, *strides)
     (y,) = check("winograd_conv2d", [with_garbage(blocked(x, 4), shape[1]), w], tolerance=1e-4, **attributes)
     plain = {**attributes, "layout": "NCHW", "out_layout": "NCHW"}
     (want,) = get_operator("conv2d").reference([x, w], plain)
@@ -79,9 +105,7 @@ def test_stages_have_the_shapes_that_the_schedule_counts_on():
 @pytest.mark.parametrize(
     ("data", "weight", "change", "text"),
     [
-        ((1, 2, 7, 7, 4), (8, 8, 3, 3), {"strides": (2, 2)}, "only a blocked convolution of one group with stride 1 and no dilation"),
-        ((1, 2, 7, 7, 4), (8, 8, 3, 3), {"strides": (1, 2)}, "with stride 1"),
-        ((1, 2, 7, 7, 4), (8, 8, 3, 3), {"dilations": (2, 2)}, "no dilation"),
+        ((1, 2, 7, 7, 4), (8, 8, 3, 3), {"dilations": (2, 2)}, "only a blocked convolution of one group without dilation"),
         ((1, 2, 7, 7, 4), (8, 4, 3, 3), {"groups": 2}, "of one group"),
         ((1, 2, 7, 7, 4), (8, 1, 3, 3), {"groups": 8}, "of one group"),
         ((1, 8, 7, 7), (8, 8, 3, 3), {"layout": "NCHW"}, "only a blocked convolution"),
@@ -90,6 +114,7 @@ def test_stages_have_the_shapes_that_the_schedule_counts_on():
         ((1, 2, 9, 9, 4), (8, 8, 3, 3), {"tile": (2, 7)}, r"F\(7, 3\) needs 9 products; at most 8"),
         ((1, 2, 9, 9, 4), (8, 8, 5, 5), {"tile": (6, 2)}, r"F\(6, 5\) needs 10 products; at most 8"),
         ((1, 2, 9, 9, 4), (8, 8, 9, 1), {"tile": (1, 2)}, r"F\(1, 9\) needs 9 products; at most 8"),
+        ((1, 2, 9, 9, 4), (8, 8, 5, 5), {"strides": (2, 2), "tile": (7, 2)}, r"F\(7, 3\) needs 9 products; at most 8"),
         ((1, 2, 7, 7, 4), (8, 8, 3, 3), {"tile": (0, 2)}, r"F\(0, 3\): at least one output"),
         ((1, 2, 7, 7, 4), (8, 9, 3, 3), {}, "data in layout NCHW4c has 9 channels"),
     ],

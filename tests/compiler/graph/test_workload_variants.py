@@ -1,0 +1,135 @@
+"""Which workloads have Winograd forms, what these are, and which of them a limit on the error leaves."""
+
+from typing import Any
+
+import pytest
+
+from compiler.graph import performed_flops, predicted_cycles, workload_flops, workload_variants
+from compiler.graph.workload_variants import ERROR_OF_PRODUCTS, MAX_WINOGRAD
+from compiler.target import Target
+from compiler.workload import Workload
+from tests.schedule_space.workloads import after_relu, conv, matmul, winograd, with_silu
+
+AVX512 = Target.parse("llvm -mcpu=skylake-avx512 -mtriple=x86_64-linux-gnu -num-cores=2")
+BLOCKED = {"layout": "NCHW16c", "out_layout": "NCHW16c"}
+LIMITS = (*ERROR_OF_PRODUCTS.values(), 2.9e-6, 1.0)
+
+
+def blocked(data: tuple[int, ...], weight: tuple[int, ...], pad: tuple[int, int] = (1, 1), **attributes: Any) -> Workload:
+    return conv(data, weight, padding=(*pad, *pad), **{**BLOCKED, **attributes})
+
+
+WITH_FORMS = {
+    "64 channels, 56x56": blocked((1, 4, 56, 56, 16), (64, 64, 3, 3)),
+    "512 channels, 7x7": blocked((1, 32, 7, 7, 16), (512, 512, 3, 3)),
+    "several images": blocked((8, 8, 14, 14, 16), (128, 128, 3, 3)),
+    "with an epilogue": blocked((1, 4, 28, 28, 16), (64, 64, 3, 3), epilogue=True),
+    "with an epilogue that uses it twice": with_silu(blocked((1, 4, 28, 28, 16), (64, 64, 3, 3), epilogue=True)),
+    "no border": blocked((1, 4, 30, 30, 16), (64, 64, 3, 3), (0, 0)),
+    "odd channels": blocked((1, 4, 28, 28, 16), (50, 55, 3, 3)),
+    "5x5": blocked((1, 4, 14, 14, 16), (64, 64, 5, 5), (2, 2)),
+    "1x3": blocked((1, 8, 17, 17, 16), (128, 128, 1, 3), (0, 1)),
+    "1x7": blocked((1, 8, 17, 17, 16), (128, 128, 1, 7), (0, 3)),
+    "7x1": blocked((1, 8, 17, 17, 16), (128, 128, 7, 1), (3, 0)),
+    "stride 2": blocked((1, 4, 56, 56, 16), (128, 64, 3, 3), strides=(2, 2)),
+    "5x5, stride 2": blocked((1, 4, 56, 56, 16), (64, 64, 5, 5), (2, 2), strides=(2, 2)),
+}
+WITHOUT = {
+    "1x1": blocked((1, 4, 56, 56, 16), (64, 64, 1, 1), (0, 0)),
+    "stride 3": blocked((1, 4, 56, 56, 16), (64, 64, 3, 3), strides=(3, 3)),
+    "dilated": blocked((1, 4, 56, 56, 16), (64, 64, 3, 3), dilations=(2, 2)),
+    "dilated along an axis": blocked((1, 4, 56, 56, 16), (64, 64, 3, 3), dilations=(1, 2)),
+    "grouped": blocked((1, 4, 56, 56, 16), (64, 32, 3, 3), groups=2),
+    "depthwise": blocked((1, 4, 56, 56, 16), (64, 1, 3, 3), groups=64),
+    "plain layout": conv((1, 64, 56, 56), (64, 64, 3, 3)),
+    "from a plain layout": conv((1, 16, 56, 56), (64, 16, 3, 3), out_layout="NCHW16c"),
+    "to a plain layout": conv((1, 4, 56, 56, 16), (64, 64, 3, 3), layout="NCHW16c"),
+    "to larger blocks": blocked((1, 4, 56, 56, 16), (64, 64, 3, 3), out_layout="NCHW32c"),
+    "few channels in": blocked((1, 1, 56, 56, 16), (64, 3, 3, 3)),
+    "few channels out": blocked((1, 4, 56, 56, 16), (4, 64, 3, 3)),
+    "a weight that is no constant": blocked((1, 4, 56, 56, 16), (64, 64, 3, 3), constant=False),
+    "with a prologue": after_relu(blocked((1, 4, 56, 56, 16), (64, 64, 3, 3))),
+    "9x9": blocked((1, 4, 56, 56, 16), (64, 64, 9, 9), (4, 4)),
+    "one pixel, so that the weights decide": blocked((1, 32, 3, 3, 16), (512, 512, 3, 3), (0, 0)),
+    "a form itself": winograd(blocked((1, 4, 56, 56, 16), (64, 64, 3, 3)), 4, 4),
+    "a product": matmul((64, 64), (64, 64)),
+}
+
+
+def products_of(form: Workload) -> tuple[int, int]:
+    """Elements of a transformed column and row."""
+    anchor = form.ops[form.anchor]
+    kernel = form.arguments[anchor.inputs[1][1]].type.shape[2:]
+    taps = [-(-extent // stride) for extent, stride in zip(kernel, anchor.attributes["strides"], strict=True)]
+    (my, mx), (r, s) = anchor.attributes["tile"], taps
+    return my + r - 1, mx + s - 1
+
+
+@pytest.mark.parametrize("name", WITH_FORMS)
+def test_forms(name: str) -> None:
+    workload = WITH_FORMS[name]
+    first, *forms = workload_variants(workload, AVX512)
+    assert first is workload
+    assert 1 <= len(forms) <= MAX_WINOGRAD
+    assert len(set(forms)) == len(forms)
+    for form in forms:
+        assert form.ops[form.anchor].op == "winograd_conv2d"
+        assert form == winograd(workload, *form.ops[form.anchor].attributes["tile"])
+        assert form.output_types == workload.output_types
+        assert max(products_of(form)) <= 8
+        assert workload_flops(form) == workload_flops(workload)
+        assert performed_flops(form) < performed_flops(workload)
+    cycles = [predicted_cycles(form, AVX512) for form in forms]
+    assert cycles == sorted(cycles)
+    assert 0 < cycles[-1] < predicted_cycles(workload, AVX512)
+
+
+@pytest.mark.parametrize("name", WITHOUT)
+def test_no_forms(name: str) -> None:
+    assert workload_variants(WITHOUT[name], AVX512) == (WITHOUT[name],)
+
+
+def test_what_is_no_convolution_has_no_prediction() -> None:
+    assert predicted_cycles(WITHOUT["a product"], AVX512) == 0.0
+    assert predicted_cycles(WITHOUT["plain layout"], AVX512) == 0.0
+
+
+@pytest.mark.parametrize("limit", LIMITS)
+@pytest.mark.parametrize("name", WITH_FORMS)
+def test_a_limit_on_the_error(name: str, limit: float) -> None:
+    workload = WITH_FORMS[name]
+    first, *forms = workload_variants(workload, AVX512, limit)
+    assert first is workload
+    for form in forms:
+        typical = [error for count, error in ERROR_OF_PRODUCTS.items() if count >= max(products_of(form))]
+        assert typical[0] <= limit
+    assert bool(forms) or limit < 1e-4
+
+
+@pytest.mark.parametrize("name", WITH_FORMS)
+def test_no_error_leaves_the_direct_form_alone(name: str) -> None:
+    for limit in (0.0, 1e-7):
+        assert workload_variants(WITH_FORMS[name], AVX512, limit) == (WITH_FORMS[name],)
+
+
+def test_small_outputs_have_no_large_tiles() -> None:
+    """A tile twice as long as the axis would be mostly idle."""
+    for size in (1, 2, 3, 5, 7):
+        for form in workload_variants(blocked((64, 4, size, 29, 16), (64, 64, 3, 3)), AVX512)[1:]:
+            my, _ = form.ops[0].attributes["tile"]
+            assert my == 2 or my < 2 * size
+
+
+def test_performed_operations() -> None:
+    """Those of the matrix products, over whole tiles."""
+    whole = blocked((2, 4, 12, 12, 16), (64, 64, 3, 3))
+    assert performed_flops(whole) == workload_flops(whole) == 2 * 2 * 144 * 9 * 64 * 64
+    assert performed_flops(winograd(whole, 4, 4)) == 2 * 2 * 9 * 36 * 64 * 64
+    assert performed_flops(winograd(whole, 2, 6)) == 2 * 2 * 12 * 32 * 64 * 64
+    partial = blocked((1, 4, 7, 13, 16), (64, 50, 3, 3))
+    assert performed_flops(winograd(partial, 4, 2)) == 2 * (2 * 7) * 24 * 64 * 50
+    strided = blocked((1, 4, 28, 28, 16), (64, 64, 3, 3), strides=(2, 2))
+    assert performed_flops(winograd(strided, 2, 4)) == 2 * (7 * 4) * 4 * (3 * 5) * 64 * 64
+    fused = blocked((1, 4, 12, 12, 16), (64, 64, 3, 3), epilogue=True)
+    elements = 144 * 64
+    assert performed_flops(winograd(fused, 4, 4)) - performed_flops(winograd(blocked((1, 4, 12, 12, 16), (64, 64, 3, 3)), 4, 4)) == 3 * elements
