@@ -29,6 +29,9 @@ from schedule_space.winograd_steps import winograd_steps
 
 MAX_SCRATCH_BYTES = 3 * 1024 * 1024
 MAX_CHUNKS = 64
+MAX_ROWS = 8
+MAX_UNROLL = 16
+MAX_DEFAULT_CHUNK, MAX_DEFAULT_CHUNKS, MAX_DEFAULT_TILE, MAX_DEFAULT_BLOCK = 64, 12, 28, 8
 TILES = (1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 13, 14, 16, 18, 20, 21, 24, 25, 28)
 
 
@@ -53,7 +56,7 @@ class Winograd:
             Parameter("tile", tuple(size for size in TILES if size <= nest.tiles)),
             Parameter("vectors", tuple(count for count in (1, 2, 3, 4) if nest.out_blocks % count == 0)),
             Parameter("block", blocks),
-            Parameter("unroll", tuple(count for count in (1, 2, 4, 8, 16) if count <= nest.in_lanes)),
+            Parameter("unroll", tuple(count for count in range(1, MAX_UNROLL + 1) if nest.unrollable % count == 0)),
             Parameter("order", ("oc,p", "p,oc")),
             Parameter("place", ("chunk", "root")),
             Parameter("outer", ("p", "oc")),
@@ -63,9 +66,12 @@ class Winograd:
         )
 
     def _chunks(self) -> tuple[int, ...]:
-        """Tiles per chunk: the smallest number for each number of chunks."""
-        sizes = {-(-self.nest.tiles // count) for count in range(1, min(self.nest.tiles, MAX_CHUNKS) + 1)}
-        return tuple(sorted(sizes))
+        """Tiles per chunk: the smallest number for each number of chunks, and what divides all tiles."""
+        tiles = self.nest.tiles
+        if self.nest.plain:  # whole rows of tiles
+            return tuple(self.nest.tile_columns * rows for rows in range(1, tiles // self.nest.tile_columns + 1) if rows <= MAX_ROWS)
+        sizes = {-(-tiles // count) for count in range(1, min(tiles, MAX_CHUNKS) + 1)}
+        return tuple(sorted(sizes | {size for size in range(4, MAX_DEFAULT_CHUNK + 1) if tiles % size == 0}))
 
     def is_valid(self, decisions: Decisions) -> bool:
         plan = read_plan(self.nest, decisions)
@@ -88,38 +94,42 @@ class Winograd:
         return min(valid, key=lambda decisions: self._cost(read_plan(self.nest, decisions)), default=first)
 
     def _promising(self) -> Iterator[Decisions]:
+        """Few points: one register tile for each chunk and number of vectors, as large as registers allow and even over the chunk."""
         registers = "register" if self.nest.columns_vectors + 6 <= self.target.vector_registers else "local"
-        choices = {parameter.name: parameter.choices for parameter in self.parameters}
-        unroll = max(choices["unroll"])
-        for chunk, tile, vectors, block in product(choices["chunk"], choices["tile"], choices["vectors"], choices["block"]):
-            for place, outer in (("chunk", "p"), ("root", "oc"), ("root", "p")):
-                yield {
-                    "chunk": chunk, "tile": tile, "vectors": vectors, "block": block, "unroll": unroll, "order": "oc,p",
-                    "place": place, "outer": outer, "columns": registers, "skew": 1, "prefetch": DEFAULT_PREFETCH,
-                }  # fmt: skip
+        choices = {parameter.name: [int(choice) for choice in parameter.choices] for parameter in self.parameters[:5]}
+        chunks = [chunk for chunk in choices["chunk"] if chunk <= MAX_DEFAULT_CHUNK] or choices["chunk"][:1]
+        for chunk, vectors in product(chunks[-MAX_DEFAULT_CHUNKS:], choices["vectors"]):
+            largest = (self.target.vector_registers - (self.target.vector_bits < 512)) // vectors - 1
+            pieces = -(-chunk // max(1, min(largest, MAX_DEFAULT_TILE)))
+            tile = min((size for size in choices["tile"] if size * pieces >= chunk), default=choices["tile"][-1])
+            blocks = [block for block in choices["block"] if block % vectors == 0 and block <= max(vectors, MAX_DEFAULT_BLOCK)]
+            for block in blocks[-2:]:
+                for (place, outer), unroll in product((("chunk", "p"), ("root", "oc"), ("root", "p")), choices["unroll"][-2:]):
+                    yield {
+                        "chunk": chunk, "tile": tile, "vectors": vectors, "block": block, "unroll": unroll, "order": "oc,p",
+                        "place": place, "outer": outer, "columns": registers, "skew": 1, "prefetch": DEFAULT_PREFETCH,
+                    }  # fmt: skip
 
     def _cost(self, plan: WinogradPlan) -> float:
-        """Relative cycles."""
+        """Cycles of one core, roughly: the matrix products, the way of weights and data to them, the transforms."""
         nest, target = plan.nest, self.target
-        vectors = plan.tile * plan.vectors
-        steps = nest.in_channels
-        matrix = nest.tiles * nest.out_blocks * nest.products * steps * plan.waste
-        per_vector = (max(vectors, 8.0) + 0.3 * (plan.vectors + plan.tile * (target.vector_bits < 512)) + 12.0 / plan.unroll) / vectors
-        matrix *= per_vector + 20.0 / steps / max(vectors, 1)
+        accumulators = plan.tile * plan.vectors
+        steps = nest.tiles * nest.products * nest.in_channels * nest.out_blocks * plan.waste / 2
+        broadcasts = 0.3 * (plan.vectors + plan.tile * (target.vector_bits < 512))
+        matrix = steps * (max(accumulators, 8.0) + broadcasts) / accumulators * (1 + 1 / plan.unroll / plan.tile)
+        matrix += steps / nest.in_channels * 4.0 / plan.tile  # accumulators are set to zero and stored
         weights = 4 * nest.products * nest.in_channels * nest.out_blocks * target.vector_lanes
-        data = 4 * nest.products * nest.in_channels * plan.chunk
-        block_weights = 4 * nest.in_channels * plan.vectors * target.vector_lanes
-        traffic = weights * plan.chunks * (0.02 if weights <= target.l2_bytes // 2 else 0.05)
-        if block_weights > target.l1_bytes // 2:
-            traffic += weights * plan.chunks * (plan.chunk / plan.tile) * 0.02
-        if data + plan.product_bytes > target.l2_bytes * 0.75:
-            traffic += nest.products * (nest.tiles * nest.in_channels * (1 + plan.blocks * 0.5) * 4) * 0.05
-        transforms = nest.tiles * nest.products * (nest.in_channels / target.vector_lanes + nest.out_blocks) * 2.0
-        balance = 1.0
-        if self.threads > 1:
-            iterations = plan.parallel_iterations
-            balance = -(-iterations // self.threads) * self.threads / iterations
-        return (matrix + traffic + transforms) * balance * (1.02 if plan.place == "root" else 1.0)
+        passes = plan.chunks * (plan.chunk / plan.tile if plan.order == "p,oc" else 1)
+        near = 24.0 if 2 * weights <= target.l2_bytes else 10.0
+        streamed = weights * passes / near
+        data = nest.tiles * nest.products * nest.in_channels * 4 * plan.blocks
+        spilled = data / 24.0 if plan.input_bytes + plan.product_bytes > 0.75 * target.l2_bytes else data / 96.0
+        transformed = nest.in_channels / (nest.row_lanes if nest.plain else nest.lanes) + nest.out_blocks
+        transforms = nest.tiles * nest.products * transformed * 3.0
+        iterations = plan.parallel_iterations
+        balance = -(-iterations // self.threads) * self.threads / iterations
+        work = (max(matrix, streamed) + 0.3 * min(matrix, streamed) + spilled + transforms) * balance
+        return work * (1.03 if plan.place == "root" else 1.0)
 
     def describe(self, decisions: Decisions) -> dict[str, float]:
         plan = read_plan(self.nest, decisions)

@@ -62,8 +62,50 @@ class WinogradNest:
         return self.stage("weight").shape[4]
 
     @property
+    def unrollable(self) -> int:
+        """Steps of the innermost loop over input channels."""
+        return self.in_blocks if self.plain else self.in_lanes
+
+    @property
     def in_channels(self) -> int:
         return self.in_blocks * self.in_lanes
+
+    @property
+    def plain(self) -> bool:
+        """Whether the data has no blocks of channels: the vectors of its transform are then tiles side by side."""
+        return self.stage("input").shape[4] == 1 and self.lanes > 1
+
+    @property
+    def source(self) -> str:
+        """What the input transform reads: the data with its border, or as it is."""
+        padded = f"{self.anchor}.pad"
+        return padded if padded in self.structure.stages else self.structure.workload.argument_names[self._data_argument]
+
+    @property
+    def source_shape(self) -> tuple[int, ...]:
+        name = self.source
+        stages, workload = self.structure.stages, self.structure.workload
+        return stages[name].shape if name in stages else workload.arguments[workload.argument_names.index(name)].type.shape
+
+    @property
+    def _data_argument(self) -> int:
+        return self.structure.workload.ops[self.structure.workload.anchor].inputs[0][1]
+
+    @cached_property
+    def steps(self) -> tuple[int, int]:
+        """Input rows and columns from one tile to the next."""
+        sy, sx = self.structure.workload.ops[self.structure.workload.anchor].attributes["strides"]
+        return self.tile_shape[0] * int(sy), self.tile_shape[1] * int(sx)
+
+    @property
+    def tile_columns(self) -> int:
+        """Tiles side by side."""
+        return -(-self.out_size[1] // self.tile_shape[1])
+
+    @cached_property
+    def row_lanes(self) -> int:
+        """Tiles of one row that make a vector of the input transform, where the data is plain."""
+        return max(count for count in range(1, self.lanes + 1) if self.tile_columns % count == 0)
 
     @property
     def out_blocks(self) -> int:
@@ -111,7 +153,8 @@ class WinogradPlan:
     @property
     def input_bytes(self) -> int:
         """The transformed input of one chunk."""
-        return ELEMENT_BYTES * self.nest.products * self.nest.in_blocks * (self.chunk + self.skew) * self.nest.lanes
+        elements = (self.chunk + self.skew) * (1 if self.nest.plain else self.nest.lanes)
+        return ELEMENT_BYTES * self.nest.products * self.nest.in_blocks * elements
 
     @property
     def product_bytes(self) -> int:

@@ -30,6 +30,8 @@ def winograd_steps(plan: WinogradPlan) -> Iterator[Step]:
     """The whole schedule of a workload."""
     nest = plan.nest
     anchor, structure = nest.anchor, nest.structure
+    if nest.plain:
+        yield CacheRead(nest.source, f"{anchor}.half", f"{anchor}.data", *_columns(plan))
     yield from _inline(plan)
     weight = f"{anchor}.weight"
     yield CacheRead(weight, f"{anchor}.product", f"{weight}.packed", *_packing(plan))
@@ -44,6 +46,8 @@ def winograd_steps(plan: WinogradPlan) -> Iterator[Step]:
     yield from _input(plan)
     yield Parallel(chunk if plan.place == "chunk" else f"{nest.output}.f")
     yield from _weights(plan)
+    if nest.plain:
+        yield from schedule_packing(f"{anchor}.data", nest.source_shape, *_columns(plan), nest.target)
     if plan.prefetch:
         yield Prefetch(f"{weight}.packed", plan.prefetch)
     done = structure.upstream(nest.output) | {nest.output}
@@ -108,7 +112,9 @@ def _product(plan: WinogradPlan) -> Iterator[Step]:
     yield Vectorize(f"{stage}.oci")
     yield ComputeAt(accumulator, outer[1], "register")
     serial, unrolled = [f"{accumulator}.ic"], [f"{accumulator}.ici"]
-    if plan.unroll < nest.in_lanes:
+    if nest.plain:
+        serial, unrolled = unrolled, serial
+    if plan.unroll < nest.unrollable:
         yield Split(unrolled[0], (plan.unroll,))
         serial.append(f"{unrolled[0]}.0")
         unrolled = [f"{unrolled[0]}.1"]
@@ -125,6 +131,9 @@ def _input(plan: WinogradPlan) -> Iterator[Step]:
     stage, half = f"{nest.anchor}.input", f"{nest.anchor}.half"
     if plan.place == "chunk":
         yield PadStorage(stage, 3, plan.skew)
+    if nest.plain:
+        yield from _plain_input(plan)
+        return
     yield Reorder(tuple(f"{stage}.{axis}" for axis in ("ic", "p", "u", "v", "ici")))
     yield Unroll(f"{stage}.v")
     yield Vectorize(f"{stage}.ici")
@@ -141,6 +150,24 @@ def _input(plan: WinogradPlan) -> Iterator[Step]:
         yield Parallel(tiles)
 
 
+def _plain_input(plan: WinogradPlan) -> Iterator[Step]:
+    """A vector is a row of tiles; what one of them reads from each row of the data lies side by side in a copy of the data."""
+    nest = plan.nest
+    stage, half, lanes = f"{nest.anchor}.input", f"{nest.anchor}.half", nest.row_lanes
+    tiles = f"{stage}.p"
+    yield Split(tiles, (nest.tile_columns // lanes, lanes))
+    rows, groups, vector = (f"{tiles}.{part}" for part in range(3))
+    yield Reorder((f"{stage}.ic", rows, groups, f"{stage}.u", f"{stage}.v", f"{stage}.ici", vector))
+    yield Unroll(f"{stage}.v")
+    yield Vectorize(vector)
+    yield ComputeAt(half, groups)
+    yield Reorder(tuple(f"{half}.{axis}" for axis in ("ic", "x", "u", "ici", "p")))
+    yield Unroll(f"{half}.u")
+    yield Vectorize(f"{half}.p")
+    if plan.place == "root":
+        yield Parallel(f"{stage}.ic")
+
+
 def _weights(plan: WinogradPlan) -> Iterator[Step]:
     nest = plan.nest
     for part, unrolled in (("weight_half", "u"), ("weight", "v")):
@@ -151,6 +178,11 @@ def _weights(plan: WinogradPlan) -> Iterator[Step]:
         yield Parallel(f"{stage}.oc")
     weight = nest.stage("weight")
     yield from schedule_packing(f"{weight.name}.packed", weight.shape, *_packing(plan), nest.target)
+
+
+def _columns(plan: WinogradPlan) -> tuple[tuple[tuple[int, int], ...], tuple[int, ...]]:
+    """Blocks and order of the copy of plain data: pixels that are as far apart as tiles lie side by side."""
+    return ((3, plan.nest.steps[1]),), (0, 1, 2, 4, 3)
 
 
 def _packing(plan: WinogradPlan) -> tuple[tuple[tuple[int, int], ...], tuple[int, ...]]:

@@ -29,16 +29,15 @@ def choose_variant(
     predicted_cycles: Callable[[Workload], float],
     max_rel_error: float = inf,
 ) -> VariantChoice:
-    """variants: the forms, the plainest first. max_rel_error: records whose verification found a larger error do not count."""
-
-    def acceptable(workload: Workload) -> ScheduleChoice | None:
-        choice = recorded(workload)
-        return None if choice is not None and (choice.max_error or 0.0) > max_rel_error else choice
-
+    """variants: the forms, the plainest first. max_rel_error: other forms whose record's verification found a larger error are left out."""
+    known = {variant: choice for variant in variants if (choice := recorded(variant)) is not None}
+    plainest, *others = variants
+    accurate = (form for form in others if form not in known or (known[form].max_error or 0.0) <= max_rel_error)
+    variants = (plainest, *accurate)
     if len(variants) == 1:
-        return VariantChoice(variants[0], acceptable(variants[0]) or default(variants[0]))
-    known = {variant: choice for variant in variants if (choice := acceptable(variant)) is not None}
-    timed = {variant: choice.expected_secs for variant, choice in known.items() if choice.expected_secs is not None}
+        return VariantChoice(plainest, known.get(plainest) or default(plainest))
+    times = {variant: known[variant].expected_secs for variant in variants if variant in known}
+    timed = {variant: secs for variant, secs in times.items() if secs is not None}
     cycles = {variant: predicted_cycles(variant) for variant in variants}
     if timed:
         fastest = min(timed, key=lambda variant: timed[variant])

@@ -19,7 +19,7 @@ MAX_WINOGRAD = 3  # forms of one convolution
 MIN_CHANNELS = 8  # on each side
 MIN_GAIN = 0.9  # predicted time over that of the direct form, above which a form is not worth trials
 
-CACHE_BYTES_PER_CYCLE = 12.0  # of one core out of its outer caches, roughly
+BYTES_PER_CYCLE = 10.0  # of weights that come from memory or the last cache, roughly
 TRANSFORM_CYCLES = 3.0  # per transformed vector: its loads, stores and additions
 
 
@@ -55,7 +55,10 @@ def workload_variants(workload: Workload, target: Target, max_rel_error: float =
 
 
 def predicted_cycles(workload: Workload, target: Target) -> float:
-    """Of the anchor of a form, on one core, as far as forms of one convolution differ; 0 for what has one form."""
+    """Of the anchor of a form, as far as forms of one convolution differ; 0 for what has one form.
+
+    The weights come from beyond the caches of a core, and its cores share the way to them: with more cores, forms with few weights gain.
+    """
     anchor = workload.ops[workload.anchor]
     convolution = _convolution(workload)
     if convolution is None:
@@ -65,14 +68,14 @@ def predicted_cycles(workload: Workload, target: Target) -> float:
     taps = convolution.kernel[0] * convolution.kernel[1]
     weights = convolution.in_channels * convolution.out_channels
     if anchor.op == "conv2d":
-        return max(pixels * taps * weights / (2 * lanes), 4 * taps * weights / CACHE_BYTES_PER_CYCLE)
+        return max(pixels * taps * weights / (2 * lanes * target.cores), 4 * taps * weights / BYTES_PER_CYCLE)
     my, mx = (int(size) for size in anchor.attributes["tile"])
     tiles = convolution.batch * -(-convolution.out_size[0] // my) * -(-convolution.out_size[1] // mx)
     products, phases = (my + convolution.taps[0] - 1) * (mx + convolution.taps[1] - 1), prod(convolution.strides)
     weights *= phases
     arithmetic = tiles * products * weights / (2 * lanes)
     transforms = tiles * products * (phases * convolution.in_channels + convolution.out_channels) / lanes * TRANSFORM_CYCLES
-    return max(arithmetic, 4 * products * weights / CACHE_BYTES_PER_CYCLE) + transforms
+    return max(arithmetic / target.cores, 4 * products * weights / BYTES_PER_CYCLE) + transforms / target.cores
 
 
 def _convolution(workload: Workload) -> _Convolution | None:
@@ -81,13 +84,14 @@ def _convolution(workload: Workload) -> _Convolution | None:
     if anchor.op not in ("conv2d", "winograd_conv2d") or any(source != "arg" for source, _ in anchor.inputs):
         return None
     block = channel_block(str(anchor.attributes["layout"]))
-    if not block or anchor.attributes["layout"] != anchor.attributes["out_layout"]:
+    block_out = channel_block(str(anchor.attributes["out_layout"]))
+    if not block_out or block not in (0, block_out):
         return None
     data, weight = (workload.arguments[index].type.shape for _, index in anchor.inputs)
     top, left, bottom, right = anchor.attributes["padding"]
     sy, sx = (int(stride) for stride in anchor.attributes["strides"])
     out_size = ((data[2] + top + bottom - weight[2]) // sy + 1, (data[3] + left + right - weight[3]) // sx + 1)
-    return _Convolution(data[0], data[1] * block, -(-weight[0] // block) * block, out_size, (weight[2], weight[3]), (sy, sx))
+    return _Convolution(data[0], data[1] * (block or 1), -(-weight[0] // block_out) * block_out, out_size, (weight[2], weight[3]), (sy, sx))
 
 
 def _winograd_convolution(workload: Workload) -> _Convolution | None:
@@ -98,7 +102,8 @@ def _winograd_convolution(workload: Workload) -> _Convolution | None:
     if max(anchor.attributes["strides"]) > 2 or set(anchor.attributes["dilations"]) != {1}:
         return None
     weight = workload.arguments[anchor.inputs[1][1]]
-    if anchor.inputs[1][0] != "arg" or not weight.constant or min(weight.type.shape[:2]) < MIN_CHANNELS:
+    plain = channel_block(str(anchor.attributes["layout"])) == 0
+    if anchor.inputs[1][0] != "arg" or not weight.constant or min(weight.type.shape[: 1 if plain else 2]) < MIN_CHANNELS:
         return None
     found = _convolution(workload)
     return found if found is not None and max(found.taps) > 1 and all(taps in WINOGRAD_TILES for taps in found.taps) else None

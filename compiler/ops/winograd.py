@@ -1,8 +1,9 @@
 """winograd_conv2d: the convolutions of `conv.py` with one group, by Winograd's F(my x mx, r x s) on tiles of the output.
 
-Attributes: those of conv2d, and tile (my, mx). Both layouts are the same "NCHW{c}c". For tile p, a block of my x mx output pixels:
+Attributes: those of conv2d, and tile (my, mx). Both layouts are the same "NCHW{c}c", or the data is plain: then each channel is a block of
+its own, and ici is always 0. For tile p, a block of my x mx output pixels:
 
-    {name}.half[p, ic, u, x, ici]        B^T d          rows of the window, d with its border of zeros from {name}.pad
+    {name}.half[ic, u, x, p, ici]        B^T d          rows of the window, d with its border of zeros from {name}.pad
     {name}.input[u, v, ic, p, ici]       (B^T d) B
     {name}.weight[oc, u, v, ic, ici, oci]  G g G^T, in two steps as well; made when the model is compiled where the weight is a constant
     {name}.product[u, v, oc, p, oci]     sum over ic, ici: (my + r - 1) * (mx + s - 1) matrix products
@@ -42,8 +43,9 @@ class WinogradTiles:
 
 def winograd_tiles(shape: ConvShape, tile: Sequence[int]) -> WinogradTiles:
     """Check that the convolution has this form; raises `ShapeError`."""
-    if shape.groups != 1 or shape.dilations != (1, 1) or not shape.block_in or shape.block_in != shape.block_out:
-        raise ShapeError("winograd_conv2d: only a blocked convolution of one group without dilation has this form")
+    blocked = shape.block_out and shape.block_in in (0, shape.block_out)
+    if shape.groups != 1 or shape.dilations != (1, 1) or not blocked:
+        raise ShapeError("winograd_conv2d: only a convolution to a blocked layout, of one group and without dilation, has this form")
     taps = [-(-kernel // stride) for kernel, stride in zip(shape.kernel, shape.strides, strict=True)]
     try:
         vertical, horizontal = short_convolution(tile[0], taps[0]), short_convolution(tile[1], taps[1])
@@ -82,37 +84,38 @@ def _transformed_input(name: str, data: Tensor, shape: ConvShape, tiles: Winogra
     bottom = sy * (rows * my + tiles.vertical.taps - 1) - top - shape.in_size[0]
     right = sx * (columns * mx + tiles.horizontal.taps - 1) - left - shape.in_size[1]
     padded = pad_border(name, data, (top, left, max(0, bottom), max(0, right)))
-    count, channels, lanes = shape.batch * rows * columns, sy * sx * blocks, shape.block_in
+    count, channels, lanes = shape.batch * rows * columns, sy * sx * blocks, shape.block_in or 1
 
-    def half(p: Expr, ic: Expr, u: Expr, x: Expr, ici: Expr) -> Expr:
+    def half(ic: Expr, u: Expr, x: Expr, p: Expr, ici: Expr) -> Expr:
         image, row, column = p // (rows * columns), p // columns % rows, p % columns
         above, before, block = tiles.phase_of(ic, blocks)
-        window = [padded[image, block, (row * my + y) * sy + above, (column * mx + x) * sx + before, ici] for y in range(heights)]
+        lane = (ici,) if shape.block_in else ()
+        window = [padded[(image, block, (row * my + y) * sy + above, (column * mx + x) * sx + before, *lane)] for y in range(heights)]
         return pick(u, tiles.vertical.transform_input(window))
 
-    halves = compute((count, channels, heights, widths, lanes), half, f"{name}.half", ("p", "ic", "u", "x", "ici"))
+    halves = compute((channels, heights, widths, count, lanes), half, f"{name}.half", ("ic", "u", "x", "p", "ici"))
 
     def whole(u: Expr, v: Expr, ic: Expr, p: Expr, ici: Expr) -> Expr:
-        return pick(v, tiles.horizontal.transform_input([halves[p, ic, u, x, ici] for x in range(widths)]))
+        return pick(v, tiles.horizontal.transform_input([halves[ic, u, x, p, ici] for x in range(widths)]))
 
     return compute((heights, widths, channels, count, lanes), whole, f"{name}.input", ("u", "v", "ic", "p", "ici"))
 
 
 def _transformed_weight(name: str, weight: Tensor, shape: ConvShape, tiles: WinogradTiles) -> Tensor:
-    lanes, (out_channels, in_channels) = shape.block_out, weight.shape[:2]
-    blocks, in_blocks = -(-out_channels // lanes), -(-in_channels // lanes)
-    in_lanes = min(lanes, in_channels)
+    lanes, block_in, (out_channels, in_channels) = shape.block_out, shape.block_in or 1, weight.shape[:2]
+    blocks, in_blocks = -(-out_channels // lanes), -(-in_channels // block_in)
+    in_lanes = min(block_in, in_channels)
     (heights, widths), (sy, sx) = (tiles.vertical.products, tiles.horizontal.products), tiles.phases
     channels, columns = sy * sx * in_blocks, tiles.horizontal.taps
 
     def half(oc: Expr, u: Expr, s: Expr, ic: Expr, ici: Expr, oci: Expr) -> Expr:
         above, before, block = tiles.phase_of(ic, in_blocks)
-        exists = logical_and(oc * lanes + oci < out_channels, block * lanes + ici < in_channels)
+        exists = logical_and(oc * lanes + oci < out_channels, block * block_in + ici < in_channels)
         taps: list[Expr] = []
         for r in range(tiles.vertical.taps):
             y, x = r * sy + above, s * sx + before
             inside = logical_and(exists, y < shape.kernel[0], x < shape.kernel[1]) if max(sy, sx) > 1 else exists
-            taps.append(select(inside, weight[oc * lanes + oci, block * lanes + ici, y, x], 0.0))
+            taps.append(select(inside, weight[oc * lanes + oci, block * block_in + ici, y, x], 0.0))
         return pick(u, tiles.vertical.transform_weight(taps))
 
     names = ("oc", "u", "s", "ic", "ici", "oci")
