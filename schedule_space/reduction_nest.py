@@ -104,6 +104,11 @@ class ReductionNest:
         return tuple(buffer.name for buffer in large if buffer.name in self.structure.constant)
 
     @cached_property
+    def streamed_bytes(self) -> int:
+        sizes = {load.buffer.name: prod(load.buffer.shape) * load.buffer.dtype.itemsize for load in loads_of(self.stage)}
+        return sum(sizes[name] for name in self.streamed)
+
+    @cached_property
     def windowed(self) -> bool:
         """Whether no operand is broadcast (pools, depthwise convolutions): neighbouring windows then share their elements in registers."""
         return all(operand.is_vector for operand in self.operands)

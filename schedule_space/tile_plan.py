@@ -41,6 +41,17 @@ class TilePlan:
             result.insert(0, (axis, factor))
         return result
 
+    @property
+    def windows(self) -> bool:
+        """Whether neighbouring elements of the tile share what they load."""
+        return self.nest.windowed and bool(self.nest.sources)
+
+    def window_loads(self) -> float:
+        """Vectors of the source loaded per reduction step, each element once in an unrolled body."""
+        extents = {axis.name: factor for axis, factor in self.unrolling()}
+        extents |= {axis.name: self.tile[position] for position, axis in enumerate(self.nest.axes)}
+        return sum(prod(sizes) for sizes in self.nest.region(extents).values()) / self.nest.lanes / self.unroll
+
     def regions(self) -> dict[str, list[int]]:
         """The shape of each source's region where it is computed inside the loops."""
         fused = self.order[: self.parallel]

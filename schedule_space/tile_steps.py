@@ -12,6 +12,7 @@ from compiler.schedule import (
     Parallel,
     Prefetch,
     Reorder,
+    Specialize,
     Split,
     Step,
     Unroll,
@@ -72,6 +73,8 @@ def tiled_steps(plan: TilePlan) -> Iterator[Step]:
         for name, sizes in plan.regions().items():
             yield ComputeAt(name, loops.parallel if plan.place == "parallel" else loops.innermost)
             yield from vectorize_last(data_axes(structure.stages[name])[-1].name, sizes[-1], target)
+    if plan.place == "border":
+        yield Specialize(loops.innermost)
     yield Parallel(loops.parallel)
     if plan.prefetch:
         for name in nest.streamed:
@@ -84,7 +87,7 @@ def _inline_around(plan: TilePlan) -> Iterator[Step]:
     nest, structure = plan.nest, plan.nest.structure
     before, until_output = structure.upstream(nest.anchor), structure.upstream(nest.output)
     for name in structure.running:
-        between = name in before and (name not in nest.sources or plan.place == "inline")
+        between = name in before and (name not in nest.sources or plan.place in ("inline", "border"))
         after = name in until_output and name not in before and name not in (nest.anchor, nest.output)
         if between or after:
             yield ComputeInline(name)

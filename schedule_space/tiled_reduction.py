@@ -9,7 +9,8 @@ The loop structure, for an output with axes x, y and a vector axis v (the last o
                 for tile x, tile y, vectors of v: accumulators += operands
             output tile = epilogue(accumulators)
 
-The stage that feeds the reduction (a padded copy, a prologue) is computed at the root, per parallel iteration, per tile, or inlined;
+The stage that feeds the reduction (a padded copy, a prologue) is computed at the root, per parallel iteration, per tile, or inlined, with a
+version of its own for tiles clear of the border ("border") or without;
 operands whose vector axis is not contiguous can be packed first, which costs nothing for constants. Next: `tile_steps.py`.
 """
 
@@ -28,6 +29,7 @@ from schedule_space.tile_steps import tiled_steps
 
 MAX_SCRATCH_BYTES = 384 * 1024
 MAX_WINDOW_TILE = 8  # vectors: 3x3 depthwise 56x56 took 73 us with 8, 78 with 14, 107 with 28 (Zen 5)
+WINDOW_COPY = 1.6  # time of a window over a copy of its source, over that of a window over the source
 MAX_INLINE_READS = 64  # reduction steps up to which the source may be computed anew for each of them
 
 
@@ -60,8 +62,8 @@ class TiledReduction:
         return tuple(result)
 
     def _places(self) -> tuple[Choice, ...]:
-        inline = ("inline",) if prod(axis.extent for axis in self.nest.reduction) <= MAX_INLINE_READS else ()
-        return ("root", "parallel", "inner", *inline)
+        few = prod(axis.extent for axis in self.nest.reduction) <= MAX_INLINE_READS
+        return ("root", "parallel", "inner", *(("inline", "border") if few else ()))
 
     def numbers(self, plan: TilePlan) -> TileNumbers:
         """What depends on the register tile alone; kept, since a search asks for few tiles and many candidates."""
@@ -74,7 +76,7 @@ class TiledReduction:
         numbers = self.numbers(plan)
         if numbers.accumulators > 1 and numbers.registers > self.nest.target.vector_registers:
             return False
-        if numbers.copies * plan.unroll > MAX_UNROLLED_VECTORS:
+        if numbers.copies * plan.unroll * (2 if plan.place == "border" else 1) > MAX_UNROLLED_VECTORS:
             return False
         if plan.chunked is not None and plan.chunk > max(1, numbers.counts[plan.chunked]):
             return False
@@ -92,18 +94,19 @@ class TiledReduction:
 
     def _promising(self) -> Iterator[Decisions]:
         fixed: dict[str, Choice] = {f"pack_{name}": True for name in self.nest.packable}
-        fixed["unroll"] = self._default_unroll()
         if self.nest.streamed:
-            fixed["prefetch"] = 0
+            fixed["prefetch"] = PREFETCHES[1] if self.nest.streamed_bytes > self.nest.target.l2_bytes else 0
         if len(self.nest.outer) > 1:
             fixed["order"] = ",".join(self.nest.labels[position] for position in self._default_order())
         varied = [p for p in self.parameters if p.name.startswith("tile_") or p.name == "vectors"]
         for choices in product(*(p.choices for p in varied)):
             decisions = {**fixed, **{p.name: choice for p, choice in zip(varied, choices, strict=True)}}
-            numbers = self.numbers(read_plan(self.nest, decisions))
-            if self.nest.windowed and numbers.accumulators > MAX_WINDOW_TILE:
-                continue
-            yield from ({**decisions, **loops} for loops in self._default_loops(decisions, numbers))
+            for unroll in self._default_unrolls():
+                decisions["unroll"] = unroll
+                numbers = self.numbers(read_plan(self.nest, decisions))
+                if self.nest.windowed and numbers.accumulators > MAX_WINDOW_TILE:
+                    continue
+                yield from ({**decisions, **loops} for loops in self._default_loops(decisions, numbers))
 
     def _default_loops(self, decisions: Decisions, numbers: TileNumbers) -> Iterator[Decisions]:
         """How the outer loops are shared, and where the source is computed: in rows by each thread, or at the root if that is too much."""
@@ -112,24 +115,28 @@ class TiledReduction:
             yield at_root
             return
         depth = max(1, len(self.nest.outer) - 1)
-        if self.nest.sources:
+        if self.nest.windowed and self.nest.sources and "border" in self._places():
+            yield from ({"parallel": depth, "chunk": chunk, "place": "border"} for chunk in (1, 2, 4))
+        elif self.nest.sources:
             rows = numbers.counts[read_plan(self.nest, decisions).order[depth - 1]]
             for chunk in chunk_choices(min(rows, 8)):
                 yield {"parallel": depth, "chunk": chunk, "place": "parallel"}
         yield {"parallel": depth, "chunk": 1, **at_root}
 
-    def _default_unroll(self) -> int:
-        """Whole inner reduction axes up to 16 steps.
+    def _default_unrolls(self) -> tuple[int, ...]:
+        """Whole inner reduction axes up to 16 steps; of windows all, or the innermost axis alone.
 
-        A longer body keeps too many operands alive: a 64->64 56x56 3x3 convolution took 4 times as long with 32 (Zen 5); of windows the
-        innermost axis is enough.
+        A longer body keeps too many operands alive: a 64->64 56x56 3x3 convolution took 4 times as long with 32 (Zen 5).
         """
+        window = prod(axis.extent for axis in self.nest.reduction)
+        if self.nest.windowed and window <= 9:
+            return tuple(dict.fromkeys((self.nest.reduction[-1].extent, window)))
         steps = 1
         for axis in reversed(self.nest.reduction):
             if steps * axis.extent > 16 or (steps > 1 and self.nest.windowed):
                 break
             steps *= axis.extent
-        return steps if steps > 1 else min(8, self.nest.reduction[-1].extent)
+        return (steps if steps > 1 else min(8, self.nest.reduction[-1].extent),)
 
     def _default_order(self) -> list[int]:
         """Output channels or columns outermost, so that a block of weights stays in cache while the data passes by."""
@@ -159,10 +166,12 @@ class TiledReduction:
     def _cost(self, plan: TilePlan) -> float:
         """Relative cycles: multiply-adds with the waste of partial tiles, slowed by short dependency chains and by loads."""
         numbers = self.numbers(plan)
-        per_step = max(numbers.accumulators, 8.0) + 0.25 * numbers.loads
+        per_step = max(numbers.accumulators, 8.0) + (0.6 * plan.window_loads() if plan.windows else 0.25 * numbers.loads)
         overhead = 12.0 / (plan.unroll * numbers.accumulators) + 8.0 / prod(axis.extent for axis in self.nest.reduction)
         balance = self._imbalance(plan, numbers, self._parallel_iterations(plan, numbers))
         source = 1.05 if plan.place == "root" else 1.0 + 0.02 / plan.chunk
+        if plan.windows and plan.place not in ("inline", "border"):
+            source *= WINDOW_COPY
         return numbers.waste * balance * source * (per_step / numbers.accumulators + overhead)
 
     def describe(self, decisions: Decisions) -> dict[str, float]:
