@@ -100,6 +100,8 @@ class TiledReduction:
             fixed["order"] = ",".join(self.nest.labels[position] for position in self._default_order())
         varied = [p for p in self.parameters if p.name.startswith("tile_") or p.name == "vectors"]
         for choices in product(*(p.choices for p in varied)):
+            if prod(int(choice) for choice in choices) >= self.nest.target.vector_registers:
+                continue
             decisions = {**fixed, **{p.name: choice for p, choice in zip(varied, choices, strict=True)}}
             for unroll in self._default_unrolls():
                 decisions["unroll"] = unroll
