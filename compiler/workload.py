@@ -137,7 +137,9 @@ class Workload:
         return {tensor.name: tensor for tensor in topological_order(self.tensors[1]) if tensor.definition is not None}
 
     def __str__(self) -> str:
-        """For people: `conv2d+add+relu (1,64,56,56)(64,64,3,3) -> (1,64,56,56)`."""
+        """For people: `conv2d+add+relu (1,64,56,56)(64,64,3,3) -> (1,64,56,56)`, `winograd_conv2d[4x4]+...`."""
         shapes = "".join(str(argument.type.shape).replace(" ", "") for argument in self.arguments)
         outputs = ", ".join(str(kind.shape).replace(" ", "") for kind in self.output_types)
-        return f"{'+'.join(self.op_names)} {shapes} -> {outputs}"
+        tiles = ("[{}x{}]".format(*op.attributes["tile"]) if "tile" in op.attributes else "" for op in self.ops)
+        names = "+".join(f"{name}{tile}" for name, tile in zip(self.op_names, tiles, strict=True))
+        return f"{names} {shapes} -> {outputs}"

@@ -35,7 +35,7 @@ class TaskResult:
 class Progress:
     """Where the session stands. secs_left: an estimate; None while nothing is known. failures: trials by what went wrong, most first.
 
-    model_secs: the sum over the tasks of weight x best time; None as long as a task has no time.
+    model_secs: the sum of weight x best time over the tasks, of a family of tasks the fastest; None as long as one has no time.
     """
 
     trials: int

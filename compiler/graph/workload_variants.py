@@ -17,7 +17,7 @@ WINOGRAD_TILES = {1: (1,), 2: (4, 6), 3: (2, 4, 6), 4: (2, 4), 5: (2, 4), 7: (2,
 ERROR_OF_PRODUCTS = {1: 1e-6, 4: 3e-6, 6: 3e-5, 8: 1e-4}  # elements of a transformed row -> typical error, of the largest output
 MAX_WINOGRAD = 3  # forms of one convolution
 MIN_CHANNELS = 8  # on each side
-MIN_GAIN = 0.9  # predicted time over that of the direct form, above which a form is not worth trials
+MAX_RATIO = 1.2  # predicted time over that of the direct form, above which a form is not worth trials
 
 BYTES_PER_CYCLE = 10.0  # of weights that come from memory or the last cache, roughly
 TRANSFORM_CYCLES = 3.0  # per transformed vector: its loads, stores and additions
@@ -51,7 +51,7 @@ def workload_variants(workload: Workload, target: Target, max_rel_error: float =
     direct = predicted_cycles(workload, target)
     forms = [_with_tile(workload, tile) for tile in _tiles(convolution, max_rel_error)]
     ranked = sorted((predicted_cycles(form, target), position) for position, form in enumerate(forms))
-    return (workload, *(forms[position] for cycles, position in ranked[:MAX_WINOGRAD] if cycles < MIN_GAIN * direct))
+    return (workload, *(forms[position] for cycles, position in ranked[:MAX_WINOGRAD] if cycles < MAX_RATIO * direct))
 
 
 def predicted_cycles(workload: Workload, target: Target) -> float:

@@ -136,6 +136,10 @@ LARGER: Mapping[str, Workload] = {
     "winograd_strided_5x5_8": winograd(
         conv((1, 3, 13, 18, 8), (24, 21, 5, 5), strides=(2, 2), padding=(2, 2, 2, 2), epilogue=True, **EIGHTS), 2, 4
     ),
+    "winograd_plain_16": winograd(conv((1, 3, 19, 35), (32, 3, 3, 3), out_layout="NCHW16c", epilogue=True), 4, 4),
+    "winograd_plain_stem_16": winograd(
+        conv((1, 3, 33, 31), (32, 3, 7, 7), strides=(2, 2), padding=(3, 3, 3, 3), out_layout="NCHW16c", epilogue=True), 2, 4
+    ),
     "winograd_silu_16": with_silu(winograd(conv((1, 2, 10, 9, 16), (32, 32, 3, 3), epilogue=True, **BLOCKED), 2, 4)),
     "winograd_after_relu_8": after_relu(winograd(conv((2, 3, 8, 7, 8), (16, 24, 3, 3), epilogue=True, **EIGHTS), 4, 2)),
     "winograd_variable_weight_16": winograd(conv((1, 2, 8, 9, 16), (32, 32, 3, 3), constant=False, **BLOCKED), 4, 4),

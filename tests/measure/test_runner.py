@@ -1,13 +1,19 @@
 """Kernels that crash, hang, eat memory, end the process or compute nonsense: each is a status with its text, and the next one runs."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
-from measure import LocalRunner, Measurement, MeasureStatus, RunLimits, RunnerOptions
+from compiler.driver import compile_kernel
+from compiler.target import Target
+from measure import BuildRequest, Built, LocalRunner, Measurement, MeasureStatus, RunLimits, RunnerOptions
+from schedule_space import default_schedule
 from tests.measure.planted_kernels import planted
+from tests.schedule_space.workloads import matmul
 
 NO_LIMITS = RunLimits()
+TARGET = replace(Target.parse("host"), cores=1)
 
 
 @pytest.fixture(scope="module")
@@ -101,3 +107,16 @@ def test_candidates_are_compared_with_each_other(runner: LocalRunner) -> None:
 def test_a_crash_in_a_comparison_is_told_for_all(runner: LocalRunner) -> None:
     measurements = runner.compare([planted("good"), planted("segfault")])
     assert [each.status for each in measurements] == [MeasureStatus.CRASH] * 2
+
+
+def test_cold_weights_are_timed_and_verified() -> None:
+    """As many copies of the weights as a model would have, in turns: the answer is the same, and counts."""
+    workload = matmul((4, 256), (256, 64))
+    request = BuildRequest(workload=workload, schedule=default_schedule(workload, TARGET, 1), target=TARGET)
+    built = Built(request=request, artifact=compile_kernel(workload, request.schedule, TARGET), build_secs=0.0)
+    with LocalRunner(RunnerOptions(threads=1, footprint_bytes=1 << 20, comparison_rounds=3)) as cold:
+        check_good(cold.run(built, NO_LIMITS))
+        for measurement in cold.compare([built, built]):
+            check_good(measurement)
+        check_good(cold.run(planted("good"), NO_LIMITS))
+        assert cold.run(planted("wrong"), NO_LIMITS).status is MeasureStatus.WRONG_ANSWER

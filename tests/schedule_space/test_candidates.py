@@ -100,7 +100,18 @@ def test_every_place_of_the_transforms(name: str, threads: int) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["winograd_4x4", "winograd_after_relu", "winograd_variable_weight", "conv_streamed_weight", "matmul_streamed"]
+    "name",
+    [
+        "winograd_4x4",
+        "winograd_after_relu",
+        "winograd_variable_weight",
+        "winograd_plain",
+        "conv_streamed_weight",
+        "conv_depthwise_blocked",
+        "max_pool",
+        "average_pool_blocked",
+        "matmul_streamed",
+    ],
 )
 def test_every_choice_of_every_parameter(name: str) -> None:
     space = space_for(WORKLOADS[name], TARGET, 2)

@@ -96,6 +96,8 @@ WINOGRAD: dict[str, Workload] = {
     "winograd_1x7": winograd(conv((1, 2, 3, 7, 4), (8, 8, 1, 7), padding=(0, 3, 0, 3), **BLOCKED), 1, 2),
     "winograd_strided": winograd(conv((1, 2, 9, 8, 4), (8, 8, 3, 3), strides=(2, 2), **BLOCKED, epilogue=True), 2, 4),
     "winograd_strided_odd": winograd(conv((2, 2, 9, 7, 4), (7, 5, 5, 3), strides=(2, 1), padding=(2, 0, 1, 1), **BLOCKED), 2, 2),
+    "winograd_plain": winograd(conv((1, 3, 9, 8), (8, 3, 3, 3), out_layout="NCHW4c", epilogue=True), 4, 2),
+    "winograd_plain_strided": winograd(conv((2, 3, 11, 8), (7, 3, 5, 5), strides=(2, 2), padding=(2, 2, 2, 2), out_layout="NCHW4c"), 2, 2),
     "winograd_silu": with_silu(winograd(conv((1, 2, 6, 7, 4), (8, 8, 3, 3), **BLOCKED, epilogue=True), 2, 2)),
     "winograd_after_relu": after_relu(winograd(conv((1, 2, 6, 5, 4), (8, 8, 3, 3), **BLOCKED, epilogue=True), 4, 2)),
     "winograd_variable_weight": winograd(conv((1, 2, 5, 6, 4), (8, 8, 3, 3), constant=False, **BLOCKED, epilogue=True), 2, 2),

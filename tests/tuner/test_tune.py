@@ -98,6 +98,30 @@ def test_tasks_share_the_budget_by_what_they_promise(database: Database) -> None
     assert result.progress.model_secs == pytest.approx(sum(state.weight * (state.best_secs or 0) for state in result.tasks))
 
 
+def test_a_model_runs_the_fastest_of_several_forms(database: Database) -> None:
+    """Slow forms get little more than their first trial, no second look, and no place in the model's time."""
+    fast = toy_task("fast", size=64, weight=2.0, family="conv")
+    slow = toy_task("slow", size=128, weight=2.0, family="conv", scale_secs=2e-2)
+    other = toy_task("other", size=256, scale_secs=5e-4)
+    result, events = tune([slow, fast, other], database, trials=100)
+    trials = {state.name: state.trials for state in result.tasks}
+    assert trials["slow"] <= 10 < trials["fast"]
+    best = {state.name: state.best_secs for state in result.tasks}
+    assert all(best.values())
+    assert result.progress.model_secs == pytest.approx(2 * best["fast"] + best["other"])
+    assert 0 not in {event.task for event in events if isinstance(event, TaskRetimed)}
+
+
+def test_the_time_of_a_model_is_known_when_one_form_of_each_kernel_has_run(database: Database) -> None:
+    tasks = [toy_task(f"form {size}", size=size, family="conv") for size in (64, 128)] + [toy_task("other", size=256)]
+    _, events = tune(tasks, database, trials=3, batch=1, contenders=0)
+    known = [(event.task, event.progress.model_secs is not None) for event in events if isinstance(event, TrialDone)]
+    assert sorted(task for task, _ in known) == [0, 1, 2]
+    for position, (_, is_known) in enumerate(known):
+        ran = {task for task, _ in known[: position + 1]}
+        assert is_known == (2 in ran and bool(ran & {0, 1}))
+
+
 def test_the_fastest_are_timed_against_each_other_at_the_end(database: Database) -> None:
     task = toy_task()
     runner = ToyRunner([task])

@@ -72,8 +72,9 @@ def toy_space(template: ToyTemplate | None = None, size: int = 64) -> ScheduleSp
     return ScheduleSpace(toy_workload(size), TARGET, 1, template or ToyTemplate())
 
 
-def toy_task(name: str = "toy", size: int = 64, weight: float = 1.0, **template: object) -> Task:
-    return Task(workload=toy_workload(size), target=TARGET, space=toy_space(ToyTemplate(**template), size), weight=weight, name=name)
+def toy_task(name: str = "toy", size: int = 64, weight: float = 1.0, family: str = "", **template: object) -> Task:
+    space = toy_space(ToyTemplate(**template), size)
+    return Task(workload=toy_workload(size), target=TARGET, space=space, weight=weight, name=name, family=family)
 
 
 def measured(secs: float | None, verified: bool = False) -> Measurement:

@@ -67,11 +67,18 @@ def test_strides(name, check):
     check_case(STRIDED[name], check)
 
 
-def check_case(case, check):
+@pytest.mark.parametrize("name", {**CASES, **STRIDED})
+def test_plain_data(name, check):
+    """As the input of a network is: every channel is a block of its own."""
+    check_case({**CASES, **STRIDED}[name], check, layout="NCHW")
+
+
+def check_case(case, check, layout="NCHW4c"):
     shape, (out_channels, *kernel), padding, tile, *strides = case
     x, w = floats(shape, 1), floats((out_channels, shape[1], *kernel), 2)
-    attributes = attributes_of(padding, tile, *strides)
-    (y,) = check("winograd_conv2d", [with_garbage(blocked(x, 4), shape[1]), w], tolerance=1e-4, **attributes)
+    attributes = {**attributes_of(padding, tile, *strides), "layout": layout}
+    data = x if layout == "NCHW" else with_garbage(blocked(x, 4), shape[1])
+    (y,) = check("winograd_conv2d", [data, w], tolerance=1e-4, **attributes)
     plain = {**attributes, "layout": "NCHW", "out_layout": "NCHW"}
     (want,) = get_operator("conv2d").reference([x, w], plain)
     np.testing.assert_allclose(y, blocked(want, 4), rtol=1e-5, atol=1e-5)
@@ -92,7 +99,7 @@ def test_stages_have_the_shapes_that_the_schedule_counts_on():
         "data": (2, 3, 7, 9, 4),
         "weight": (7, 10, 3, 5),
         "conv.pad": (2, 3, 10, 14, 4),
-        "conv.half": (tiles, 3, 6, 6, 4),
+        "conv.half": (3, 6, 6, tiles, 4),
         "conv.input": (6, 6, 3, tiles, 4),
         "conv.weight_half": (2, 6, 5, 3, 4, 4),
         "conv.weight": (2, 6, 6, 3, 4, 4),
@@ -105,12 +112,12 @@ def test_stages_have_the_shapes_that_the_schedule_counts_on():
 @pytest.mark.parametrize(
     ("data", "weight", "change", "text"),
     [
-        ((1, 2, 7, 7, 4), (8, 8, 3, 3), {"dilations": (2, 2)}, "only a blocked convolution of one group without dilation"),
+        ((1, 2, 7, 7, 4), (8, 8, 3, 3), {"dilations": (2, 2)}, "only a convolution to a blocked layout, of one group and without dilation"),
         ((1, 2, 7, 7, 4), (8, 4, 3, 3), {"groups": 2}, "of one group"),
         ((1, 2, 7, 7, 4), (8, 1, 3, 3), {"groups": 8}, "of one group"),
-        ((1, 8, 7, 7), (8, 8, 3, 3), {"layout": "NCHW"}, "only a blocked convolution"),
-        ((1, 2, 7, 7, 4), (8, 8, 3, 3), {"out_layout": "NCHW"}, "only a blocked convolution"),
-        ((1, 2, 7, 7, 4), (8, 8, 3, 3), {"out_layout": "NCHW8c"}, "only a blocked convolution"),
+        ((1, 8, 7, 7), (8, 8, 3, 3), {"layout": "NCHW", "out_layout": "NCHW"}, "only a convolution to a blocked layout"),
+        ((1, 2, 7, 7, 4), (8, 8, 3, 3), {"out_layout": "NCHW"}, "only a convolution to a blocked layout"),
+        ((1, 2, 7, 7, 4), (8, 8, 3, 3), {"out_layout": "NCHW8c"}, "only a convolution to a blocked layout"),
         ((1, 2, 9, 9, 4), (8, 8, 3, 3), {"tile": (2, 7)}, r"F\(7, 3\) needs 9 products; at most 8"),
         ((1, 2, 9, 9, 4), (8, 8, 5, 5), {"tile": (6, 2)}, r"F\(6, 5\) needs 10 products; at most 8"),
         ((1, 2, 9, 9, 4), (8, 8, 9, 1), {"tile": (1, 2)}, r"F\(1, 9\) needs 9 products; at most 8"),
