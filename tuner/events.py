@@ -19,7 +19,8 @@ class StopReason(StrEnum):
 class TaskResult:
     """One task, now or at the end. trials, failed: of this session. known: candidates measured by earlier sessions.
 
-    default_secs: the untuned time; None if it was not measured or failed. best_secs: None if nothing ran.
+    default_secs: the untuned time; None if it was not measured or failed. best_secs: None if nothing ran. family: the same for the forms of
+    one kernel, of which the model uses the fastest; empty for a kernel with one form.
     """
 
     name: str
@@ -29,6 +30,7 @@ class TaskResult:
     known: int
     default_secs: float | None
     best_secs: float | None
+    family: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -105,6 +105,7 @@ class TuningTask:
             known=self.known,
             default_secs=default.best_secs if default else None,
             best_secs=self.best_secs,
+            family=self.task.family,
         )
 
     def _note(self, candidate: Candidate, measurement: Measurement) -> None:

@@ -21,6 +21,7 @@ MAX_RATIO = 1.2  # predicted time over that of the direct form, above which a fo
 
 BYTES_PER_CYCLE = 10.0  # of weights that come from memory or the last cache, roughly
 TRANSFORM_CYCLES = 3.0  # per transformed vector: its loads, stores and additions
+PLAIN_CYCLES = 5.0  # the same where the data is plain and has to be rearranged first
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +75,8 @@ def predicted_cycles(workload: Workload, target: Target) -> float:
     products, phases = (my + convolution.taps[0] - 1) * (mx + convolution.taps[1] - 1), prod(convolution.strides)
     weights *= phases
     arithmetic = tiles * products * weights / (2 * lanes)
-    transforms = tiles * products * (phases * convolution.in_channels + convolution.out_channels) / lanes * TRANSFORM_CYCLES
+    vectors = tiles * products * (phases * convolution.in_channels + convolution.out_channels) / lanes
+    transforms = vectors * (PLAIN_CYCLES if channel_block(str(anchor.attributes["layout"])) == 0 else TRANSFORM_CYCLES)
     return max(arithmetic / target.cores, 4 * products * weights / BYTES_PER_CYCLE) + transforms / target.cores
 
 

@@ -81,7 +81,7 @@ def check_outputs(executable: tw.Executable, network: Path) -> None:
 
 
 def kinds(executable: tw.Executable) -> list[str]:
-    return sorted(kernel.workload.partition("+")[0].partition(" ")[0] for kernel in executable.kernels)
+    return sorted(kernel.workload.partition("+")[0].partition(" ")[0].partition("[")[0] for kernel in executable.kernels)
 
 
 def test_without_records_the_predicted_forms_are_used(network: Path) -> None:

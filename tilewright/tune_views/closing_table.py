@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from rich.table import Table
 
-from tilewright.tune_views.wording import duration, failures, milliseconds, model_secs, speedup, untuned_secs
+from tilewright.tune_views.wording import duration, failures, kernels_of, milliseconds, model_secs, speedup, untuned_secs
 from tuner import StopReason, TaskResult, TuneResult
 
 MOST_ROWS = 24
@@ -28,7 +28,7 @@ def closing_table(result: TuneResult) -> Table:
     table = Table(
         title=title, title_justify="left", caption=f"failed trials: {failures(progress)}", caption_justify="left", show_footer=True
     )
-    tasks = sorted(result.tasks, key=model_share, reverse=True)
+    tasks = sorted(kernels_of(result.tasks), key=model_share, reverse=True)
     table.add_column("task", "whole model", overflow="fold", ratio=1)
     totals = _cells(tasks, model_secs(tasks), untuned_secs(tasks))
     for heading, total in zip(("calls", "trials", "failed", "best ms", "untuned ms", "speed-up"), totals, strict=True):

@@ -67,6 +67,7 @@ def _ms(secs: float | None) -> float | None:
 def _task_json(task: TaskResult) -> dict[str, Any]:
     return {
         "name": task.name,
+        "family": task.family,
         "weight": task.weight,
         "known": task.known,
         "trials": task.trials,

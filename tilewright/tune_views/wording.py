@@ -1,6 +1,8 @@
 """Numbers of a tuning session as words. Used by all views for people."""
 
 from collections.abc import Sequence
+from dataclasses import replace
+from math import inf
 
 from tuner import Progress, TaskResult
 
@@ -51,12 +53,29 @@ def trials_of_budget(progress: Progress) -> str:
     return f"{progress.trials}/{progress.trials_budget}" if progress.trials_budget is not None else str(progress.trials)
 
 
+def kernels_of(tasks: Sequence[TaskResult]) -> list[TaskResult]:
+    """One result per kernel: its fastest form (the first while none has run), with the counts of all of them."""
+    families: dict[str, list[TaskResult]] = {}
+    for position, task in enumerate(tasks):
+        families.setdefault(task.family or f"task {position}", []).append(task)
+    return [_together(forms) for forms in families.values()]
+
+
+def _together(forms: Sequence[TaskResult]) -> TaskResult:
+    fastest = min(forms, key=lambda form: inf if form.best_secs is None else form.best_secs)
+    trials, failed, known = (sum(counts) for counts in zip(*((form.trials, form.failed, form.known) for form in forms), strict=True))
+    defaults = [form.default_secs for form in forms if form.default_secs is not None]
+    return replace(fastest, trials=trials, failed=failed, known=known, default_secs=min(defaults, default=None))
+
+
 def known_already(tasks: Sequence[TaskResult]) -> str:
     """What earlier sessions left, in one sentence."""
+    forms, tasks = len(tasks), kernels_of(tasks)
     trials, tried = sum(task.known for task in tasks), sum(task.known > 0 for task in tasks)
     kernels = f"{len(tasks)} kernel{'s' if len(tasks) != 1 else ''}"
     if not trials:
-        return f"{kernels}; nothing is known of them on this device yet"
+        variety = f" in {forms} forms" if forms > len(tasks) else ""
+        return f"{kernels}{variety}; nothing is known of them on this device yet"
     found = f"{trials} candidates of {tried} of {kernels} are known already and are not measured again"
     best = model_secs(tasks)
     if best is None:
@@ -66,12 +85,12 @@ def known_already(tasks: Sequence[TaskResult]) -> str:
 
 def model_secs(tasks: Sequence[TaskResult]) -> float | None:
     """Of one inference with the best candidates; None while a task has none."""
-    return _total([(task.weight, task.best_secs) for task in tasks])
+    return _total([(task.weight, task.best_secs) for task in kernels_of(tasks)])
 
 
 def untuned_secs(tasks: Sequence[TaskResult]) -> float | None:
-    """Of one inference with the default schedules; None where one of them has no time."""
-    return _total([(task.weight, task.default_secs) for task in tasks])
+    """Of one inference with the default schedules, of each kernel that of its fastest form; None where one of them has no time."""
+    return _total([(task.weight, task.default_secs) for task in kernels_of(tasks)])
 
 
 def _total(weighted: Sequence[tuple[float, float | None]]) -> float | None:
