@@ -49,6 +49,7 @@ class CeilingLoops:
         self._engine.finalize_object()
         number, pointer = ctypes.c_int64, ctypes.c_void_p
         self._fma = ctypes.CFUNCTYPE(None, number, pointer)(self._engine.get_function_address("fma_loop"))
+        self._scratch = np.full(2 * self.shape.lanes, 0.5, np.float32)
         self._read = ctypes.CFUNCTYPE(None, number, number, pointer)(self._engine.get_function_address("read_loop"))
 
     def gflops(self, threads: int) -> float:
@@ -56,6 +57,13 @@ class CeilingLoops:
         scratch = [np.full(2 * self.shape.lanes, 0.5, np.float32) for _ in range(threads)]
         rate = _best_rate(lambda trips: [partial(self._fma, trips, array.ctypes.data) for array in scratch], FMA_SECS, ROUNDS)
         return 2e-9 * threads * rate * self.shape.chains * self.shape.lanes
+
+    def sampled_gflops(self) -> float:
+        """Of one short run on this thread: for comparing with what runs just before and after it."""
+        trips = 1 << 18
+        start = perf_counter()
+        self._fma(trips, self._scratch.ctypes.data)
+        return 2e-9 * trips * self.shape.chains * self.shape.lanes / (perf_counter() - start)
 
     def gbytes(self, threads: int, size_bytes: int = STREAM_BYTES, rounds: int = ROUNDS) -> float:
         """Reads of all threads together, each again and again from its own share of `size_bytes`; best of the rounds."""
