@@ -75,7 +75,8 @@ class Winograd:
 
     def is_valid(self, decisions: Decisions) -> bool:
         plan = read_plan(self.nest, decisions)
-        registers = plan.tile * plan.vectors + plan.vectors + (self.target.vector_bits < 512)
+        shared = plan.vectors > 1 or self.target.vector_bits < 512  # else the broadcast is part of its multiply-add
+        registers = plan.tile * plan.vectors + plan.vectors + shared
         if registers > self.target.vector_registers or plan.tile > plan.chunk or plan.block % plan.vectors:
             return False
         if plan.copies * plan.unroll > MAX_UNROLLED_VECTORS:
@@ -99,7 +100,7 @@ class Winograd:
         choices = {parameter.name: [int(choice) for choice in parameter.choices] for parameter in self.parameters[:5]}
         chunks = [chunk for chunk in choices["chunk"] if chunk <= MAX_DEFAULT_CHUNK] or choices["chunk"][:1]
         for chunk, vectors in product(chunks[-MAX_DEFAULT_CHUNKS:], choices["vectors"]):
-            largest = (self.target.vector_registers - (self.target.vector_bits < 512)) // vectors - 1
+            largest = (self.target.vector_registers - (vectors > 1 or self.target.vector_bits < 512)) // vectors - 1
             pieces = -(-chunk // max(1, min(largest, MAX_DEFAULT_TILE)))
             tile = min((size for size in choices["tile"] if size * pieces >= chunk), default=choices["tile"][-1])
             blocks = [block for block in choices["block"] if block % vectors == 0 and block <= max(vectors, MAX_DEFAULT_BLOCK)]
@@ -115,8 +116,8 @@ class Winograd:
         nest, target = plan.nest, self.target
         accumulators = plan.tile * plan.vectors
         steps = nest.tiles * nest.products * nest.in_channels * nest.out_blocks * plan.waste / 2
-        broadcasts = 0.3 * (plan.vectors + plan.tile * (target.vector_bits < 512))
-        matrix = steps * (max(accumulators, 8.0) + broadcasts) / accumulators * (1 + 1 / plan.unroll / plan.tile)
+        loads = plan.vectors + plan.tile
+        matrix = steps * (max(accumulators, 8.0, loads) + 0.15 * loads) / accumulators * (1 + 1 / plan.unroll / plan.tile)
         matrix += steps / nest.in_channels * 4.0 / plan.tile  # accumulators are set to zero and stored
         weights = 4 * nest.products * nest.in_channels * nest.out_blocks * target.vector_lanes
         passes = plan.chunks * (plan.chunk / plan.tile if plan.order == "p,oc" else 1)

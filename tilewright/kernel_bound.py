@@ -65,5 +65,6 @@ def _added_by_transform(workload: Workload) -> float:
     if source != "arg" or not workload.arguments[index].constant:
         return 0.0
     weight = workload.arguments[index].type
-    products = prod(int(outputs) + taps - 1 for outputs, taps in zip(anchor.attributes["tile"], weight.shape[2:], strict=True))
+    axes = zip(anchor.attributes["tile"], weight.shape[2:], anchor.attributes["strides"], strict=True)
+    products = prod(int(stride) * (int(outputs) + -(-kernel // int(stride)) - 1) for outputs, kernel, stride in axes)
     return weight.size_bytes * (products / prod(weight.shape[2:]) - 1)

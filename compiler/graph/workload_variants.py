@@ -15,7 +15,7 @@ from compiler.workload import GroupOp, Workload
 
 WINOGRAD_TILES = {1: (1,), 2: (4, 6), 3: (2, 4, 6), 4: (2, 4), 5: (2, 4), 7: (2,)}  # taps -> sizes of output tiles
 ERROR_OF_PRODUCTS = {1: 1e-6, 4: 3e-6, 6: 3e-5, 8: 1e-4}  # elements of a transformed row -> typical error, of the largest output
-MAX_WINOGRAD = 3  # forms of one convolution
+MAX_WINOGRAD = 4  # forms of one convolution
 MIN_CHANNELS = 8  # on each side
 MAX_RATIO = 1.2  # predicted time over that of the direct form, above which a form is not worth trials
 
