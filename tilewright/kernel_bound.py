@@ -6,12 +6,10 @@ of a kernel's own decide; constants come around once a run, so those of the whol
 
 from dataclasses import dataclass
 from enum import StrEnum
-from math import prod
 
-from compiler.graph import performed_flops, workload_bytes, workload_flops
+from compiler.graph import performed_flops, weight_growth, workload_bytes, workload_flops
 from compiler.workload import Workload
 from measure import Roofline
-from tilewright.kernel_label import WINOGRAD
 
 
 class Limit(StrEnum):
@@ -60,11 +58,8 @@ def kernel_bound(work: KernelWork, model_constant_bytes: float, roofline: Roofli
 
 def _added_by_transform(workload: Workload) -> float:
     """Bytes that constant weights of a Winograd convolution grow by when they are transformed."""
-    anchor = workload.ops[workload.anchor]
-    source, index = anchor.inputs[1] if anchor.op == WINOGRAD else ("op", 0)
-    if source != "arg" or not workload.arguments[index].constant:
+    growth = weight_growth(workload) - 1
+    if not growth:
         return 0.0
-    weight = workload.arguments[index].type
-    axes = zip(anchor.attributes["tile"], weight.shape[2:], anchor.attributes["strides"], strict=True)
-    products = prod(int(stride) * (int(outputs) + -(-kernel // int(stride)) - 1) for outputs, kernel, stride in axes)
-    return weight.size_bytes * (products / prod(weight.shape[2:]) - 1)
+    weight = workload.arguments[workload.ops[workload.anchor].inputs[1][1]]
+    return growth * weight.type.size_bytes if weight.constant else 0.0

@@ -8,6 +8,7 @@ from math import inf
 
 from compiler.driver import runs_here
 from compiler.errors import TargetError
+from compiler.graph import predicted_cycles, weight_growth, workload_variants
 from compiler.target import Target
 from compiler.workload import Workload
 from measure import Builder, BuilderOptions, LocalRunner, RunnerOptions
@@ -52,13 +53,15 @@ def tune(
     if trials is None and minutes is None:
         trials = DEFAULT_TRIALS_PER_KERNEL * len(tasks)
     options = TuneOptions(trials=trials, minutes=minutes, strategy=tuner, seed=seed, command_line=command_line)
-    running = RunnerOptions(threads=resolved.cores, footprint_bytes=min(_weight_bytes(workloads), 2 * resolved.l3_bytes))
+    running = RunnerOptions(threads=resolved.cores, footprint_bytes=min(_weight_bytes(workloads, resolved), 2 * resolved.l3_bytes))
     with Builder(BuilderOptions()) as builder, LocalRunner(running) as runner:
         return tune_tasks(tasks, builder, runner, database, options, on_event)
 
 
-def _weight_bytes(workloads: Mapping[Workload, int]) -> int:
-    """Of all calls of one inference."""
-    return sum(
-        calls * argument.type.size_bytes for workload, calls in workloads.items() for argument in workload.arguments if argument.constant
-    )
+def _weight_bytes(workloads: Mapping[Workload, int], target: Target) -> int:
+    """Of all calls of one inference, with the weights of convolutions as large as the forms that are likely to be chosen make them."""
+    total = 0.0
+    for workload, calls in workloads.items():
+        likely = min(workload_variants(workload, target), key=lambda form: predicted_cycles(form, target))
+        total += calls * weight_growth(likely) * sum(argument.type.size_bytes for argument in workload.arguments if argument.constant)
+    return round(total)

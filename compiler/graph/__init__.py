@@ -13,7 +13,7 @@ from compiler.graph.optimize_graph import optimize_graph, simplify_graph
 from compiler.graph.plan_memory import Location, MemoryPlan, Storage, plan_memory
 from compiler.graph.rewriter import GraphBuilder
 from compiler.graph.verify_graph import verify_graph
-from compiler.graph.workload_cost import performed_flops, workload_bytes, workload_flops
+from compiler.graph.workload_cost import performed_flops, weight_growth, workload_bytes, workload_flops
 from compiler.graph.workload_variants import predicted_cycles, workload_variants
 
 __all__ = [
@@ -39,6 +39,7 @@ __all__ = [
     "predicted_cycles",
     "simplify_graph",
     "verify_graph",
+    "weight_growth",
     "workload_bytes",
     "workload_flops",
     "workload_variants",

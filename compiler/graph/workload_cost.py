@@ -63,3 +63,13 @@ def performed_flops(workload: Workload) -> int:
 def workload_bytes(workload: Workload) -> int:
     """Bytes read and written if each argument and output moves once."""
     return sum(argument.type.size_bytes for argument in workload.arguments) + sum(kind.size_bytes for kind in workload.output_types)
+
+
+def weight_growth(workload: Workload) -> float:
+    """Bytes of the weights as the kernel reads them over those of the argument: more than 1 for transformed ones."""
+    anchor = workload.ops[workload.anchor]
+    if anchor.op != "winograd_conv2d" or anchor.inputs[1][0] != "arg":
+        return 1.0
+    kernel = workload.arguments[anchor.inputs[1][1]].type.shape[2:]
+    axes = zip(anchor.attributes["tile"], kernel, anchor.attributes["strides"], strict=True)
+    return prod(int(stride) * (int(outputs) + -(-taps // int(stride)) - 1) for outputs, taps, stride in axes) / prod(kernel)
