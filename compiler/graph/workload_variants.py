@@ -19,7 +19,7 @@ MAX_WINOGRAD = 4  # forms of one convolution
 MIN_CHANNELS = 8  # on each side
 MAX_RATIO = 1.2  # predicted time over that of the direct form, above which a form is not worth trials
 
-BYTES_PER_CYCLE = 10.0  # of weights that come from memory or the last cache, roughly
+BYTES_PER_CYCLE = 16.0  # of weights that come from memory, as far as prefetching does not hide it (Zen 5)
 TRANSFORM_CYCLES = 3.0  # per transformed vector: its loads, stores and additions
 PLAIN_CYCLES = 5.0  # the same where the data is plain and has to be rearranged first
 
@@ -69,7 +69,7 @@ def predicted_cycles(workload: Workload, target: Target) -> float:
     taps = convolution.kernel[0] * convolution.kernel[1]
     weights = convolution.in_channels * convolution.out_channels
     if anchor.op == "conv2d":
-        return max(pixels * taps * weights / (2 * lanes * target.cores), 4 * taps * weights / BYTES_PER_CYCLE)
+        return pixels * taps * weights / (2 * lanes * target.cores) + 4 * taps * weights / BYTES_PER_CYCLE
     my, mx = (int(size) for size in anchor.attributes["tile"])
     tiles = convolution.batch * -(-convolution.out_size[0] // my) * -(-convolution.out_size[1] // mx)
     products, phases = (my + convolution.taps[0] - 1) * (mx + convolution.taps[1] - 1), prod(convolution.strides)
@@ -77,7 +77,7 @@ def predicted_cycles(workload: Workload, target: Target) -> float:
     arithmetic = tiles * products * weights / (2 * lanes)
     vectors = tiles * products * (phases * convolution.in_channels + convolution.out_channels) / lanes
     transforms = vectors * (PLAIN_CYCLES if channel_block(str(anchor.attributes["layout"])) == 0 else TRANSFORM_CYCLES)
-    return max(arithmetic / target.cores, 4 * products * weights / BYTES_PER_CYCLE) + transforms / target.cores
+    return (arithmetic + transforms) / target.cores + 4 * products * weights / BYTES_PER_CYCLE
 
 
 def _convolution(workload: Workload) -> _Convolution | None:
