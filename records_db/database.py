@@ -187,8 +187,7 @@ class Database:
         best = self.best_record(workload, target, device)
         if best is None:
             return None
-        verification = best.record.measurement.verification
-        return ScheduleChoice(best.record.schedule, str(best), best.cost_secs, None if verification is None else verification.max_error)
+        return ScheduleChoice(best.record.schedule, str(best), best.cost_secs, best.verification.max_error)
 
     def records(
         self,

@@ -112,7 +112,7 @@ def test_the_least_cost_of_the_verified_is_the_best(database: Database, session:
     assert best.record == stored(fast, number, session)
     assert (best.cost_secs, best.rung, best.verification) == (1e-3, Rung.SAME_DEVICE, make.verification())
     choice = database.best_schedule(fast.workload, fast.target, fast.device)
-    assert choice == ScheduleChoice(fast.schedule, f"record {number}, same device", 1e-3)
+    assert choice == ScheduleChoice(fast.schedule, f"record {number}, same device", 1e-3, make.verification().max_error)
 
 
 @pytest.mark.parametrize("verified", [None, False])
