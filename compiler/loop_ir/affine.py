@@ -6,13 +6,15 @@ a load). Ranges map variable names to inclusive (low, high).
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
-from compiler.te import COMPARISONS, Binary, Const, Expr, Load, Select, Var, children, walk, with_children
-from compiler.te.expr import BinaryOp
+from compiler.te import COMPARISONS, Binary, BinaryOp, Const, Expr, Select, Var, children, names_in, with_children
 from compiler.tensor_type import BOOL, INT64
 
 Range = tuple[int, int]
 Ranges = Mapping[str, Range]
+
+MEMORY = 1 << 14  # simplified expressions kept, of some 500 bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,20 +56,34 @@ def _scaled(atom: Expr, coefficient: int) -> Expr:
 
 def linear(expr: Expr) -> Linear:
     """The linear form of an integer expression; never fails, since anything can be an atom."""
-    match expr:
-        case Const(value):
-            return Linear((), int(value))
-        case Binary("add", a, b):
-            return linear(a).plus(linear(b))
-        case Binary("sub", a, b):
-            return linear(a).plus(linear(b), -1)
-        case Binary("mul", a, b):
-            x, y = linear(a), linear(b)
-            if not y.terms:
-                return x.times(y.constant)
-            if not x.terms:
-                return y.times(x.constant)
-    return Linear(((expr, 1),), 0)
+    terms: dict[Expr, int] = {}
+    constant = _add_to(terms, expr, 1)
+    return Linear(tuple(terms.items()), constant)
+
+
+def _add_to(terms: dict[Expr, int], expr: Expr, factor: int) -> int:
+    """Adds factor * expr, its constant left out, which is returned."""
+    if isinstance(expr, Const):
+        return factor * int(expr.value)
+    if isinstance(expr, Binary):
+        if expr.op == "add":
+            return _add_to(terms, expr.a, factor) + _add_to(terms, expr.b, factor)
+        if expr.op == "sub":
+            return _add_to(terms, expr.a, factor) + _add_to(terms, expr.b, -factor)
+        if expr.op == "mul":
+            for x, y in ((expr.a, linear(expr.b)), (expr.b, linear(expr.a))):
+                if not y.terms:
+                    return _add_to(terms, x, factor * y.constant) if y.constant else 0
+    _add_term(terms, expr, factor)
+    return 0
+
+
+def _add_term(terms: dict[Expr, int], atom: Expr, factor: int) -> None:
+    coefficient = terms.get(atom, 0) + factor
+    if coefficient:
+        terms[atom] = coefficient
+    else:
+        del terms[atom]
 
 
 def bounds(expr: Expr, ranges: Ranges) -> Range | None:
@@ -155,7 +171,7 @@ def _simplify_comparison(op: BinaryOp, a: Expr, b: Expr, ranges: Ranges) -> Expr
     if op in ("le", "ge"):
         form = form.plus(Linear((), -1))
     limits = linear_bounds(form, ranges)
-    if limits is None and any(isinstance(node, Load) for side in (a, b) for node in walk(side)):
+    if limits is None and (names_in(a).buffers or names_in(b).buffers):
         return Binary(op, a, b)  # the difference of two elements of a tensor may overflow
     terms = Linear(form.terms, 0).expr()
     if op in ("eq", "ne"):
@@ -172,7 +188,7 @@ def _simplify_comparison(op: BinaryOp, a: Expr, b: Expr, ranges: Ranges) -> Expr
     return Binary("lt", terms, Const(-form.constant))
 
 
-def _simplify_integer(expr: Expr, ranges: Ranges) -> Expr:
+def _simplify_integer(expr: Binary, ranges: Ranges) -> Expr:
     match expr:
         case Binary("add" | "sub" | "mul", _, _):
             return _merge_quotients(linear(expr)).expr()
@@ -190,35 +206,84 @@ def _simplify_integer(expr: Expr, ranges: Ranges) -> Expr:
 
 
 def simplify(expr: Expr, ranges: Ranges) -> Expr:
-    """An equal expression for all values of the variables within `ranges`; index arithmetic comes out linear."""
+    """An equal expression for all values of the variables within `ranges`, `expr` itself where nothing is simpler.
+
+    Index arithmetic comes out linear.
+    """
     return _simplify(expr, ranges, {})
 
 
 def _simplify(expr: Expr, ranges: Ranges, done: dict[int, Expr]) -> Expr:
     """done: results by the identity of nodes, which the root keeps alive."""
-    old = children(expr)
-    if not old:
-        match expr:
-            case Var(name) if name in ranges and ranges[name][0] == ranges[name][1]:
-                return Const(ranges[name][0], INT64)
+    if isinstance(expr, Const):
         return expr
+    if isinstance(expr, Var):
+        limits = ranges.get(expr.name)
+        return Const(limits[0], INT64) if limits is not None and limits[0] == limits[1] else expr
     found = done.get(id(expr))
     if found is None:
-        found = done[id(expr)] = _simplify_node(expr, old, ranges, done)
+        if isinstance(expr, Binary) and expr.a.dtype == INT64:
+            found = _simplified(expr, tuple([ranges.get(name) for name in names_in(expr).ordered]))
+        else:
+            found = _simplify_node(expr, ranges, done)
+        done[id(expr)] = found
     return found
 
 
-def _simplify_node(expr: Expr, old: tuple[Expr, ...], ranges: Ranges, done: dict[int, Expr]) -> Expr:
+@lru_cache(maxsize=MEMORY)
+def _simplified(expr: Binary, limits: tuple[Range | None, ...]) -> Expr:
+    """Of index arithmetic under the ranges of its variables, by name. The same few expressions occur in all passes and candidates."""
+    ranges = {name: limit for name, limit in zip(names_in(expr).ordered, limits, strict=True) if limit is not None}
+    found = _simplify_node(expr, ranges, {})
+    return expr if found == expr else found
+
+
+def _simplify_node(expr: Expr, ranges: Ranges, done: dict[int, Expr]) -> Expr:
     if isinstance(expr, Select):
         condition = _simplify(expr.condition, ranges, done)
         if isinstance(condition, Const):
             return _simplify(expr.then if condition.value else expr.otherwise, ranges, done)
-    new = tuple(_simplify(child, ranges, done) for child in old)
-    if any(a is not b for a, b in zip(old, new, strict=True)):
-        expr = with_children(expr, new)
+    elif isinstance(expr, Binary) and expr.op in ("add", "sub", "mul") and expr.dtype == INT64:
+        terms: dict[Expr, int] = {}
+        constant = _simplify_terms(terms, expr, 1, ranges, done)
+        if constant is not None:
+            return Linear(tuple(terms.items()), constant).expr()
+    old = children(expr)
+    new = tuple([_simplify(child, ranges, done) for child in old])
+    for before, after in zip(old, new, strict=True):
+        if before is not after:
+            expr = with_children(expr, new)
+            break
     if isinstance(expr, Binary):
-        if expr.a.dtype == INT64 and expr.op in COMPARISONS:
+        dtype = expr.a.dtype
+        if dtype == INT64 and expr.op in COMPARISONS:
             return _simplify_comparison(expr.op, expr.a, expr.b, ranges)
-        if expr.dtype == INT64:
+        if dtype == INT64:
             return _simplify_integer(expr, ranges)
     return expr
+
+
+def _simplify_terms(terms: dict[Expr, int], expr: Expr, factor: int, ranges: Ranges, done: dict[int, Expr]) -> int | None:
+    """As `_add_to`, with simplified atoms; None where that takes more: remainders are merged with quotients sum by sum."""
+    if isinstance(expr, Binary):
+        parts: tuple[tuple[Expr, int], ...] = ()
+        if expr.op == "add":
+            parts = ((expr.a, factor), (expr.b, factor))
+        elif expr.op == "sub":
+            parts = ((expr.a, factor), (expr.b, -factor))
+        elif expr.op == "mul" and isinstance(expr.b, Const) and expr.b.value:
+            parts = ((expr.a, factor * int(expr.b.value)),)
+        if parts:
+            constant = 0
+            for part, scale in parts:
+                found = _simplify_terms(terms, part, scale, ranges, done)
+                if found is None:
+                    return None
+                constant += found
+            return constant
+        if expr.op == "mul":
+            return None
+    simple = _simplify(expr, ranges, done)
+    if isinstance(simple, Binary) and simple.op not in ("floordiv", "min", "max"):
+        return None
+    return _add_to(terms, simple, factor)

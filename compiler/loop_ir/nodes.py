@@ -16,9 +16,10 @@ is first set to the combiner's identity. Lowering (`compiler/lower/place_reducti
 plain stores. A vectorized loop has a constant extent and means that all its iterations run as lanes of one vector.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from operator import is_
 
 from compiler.te import Buffer, Combiner, Expr, Var
 
@@ -119,13 +120,21 @@ def expressions(stmt: Stmt) -> tuple[Expr, ...]:
 
 def walk_statements(stmt: Stmt) -> Iterator[Stmt]:
     """Every statement, parents first."""
-    yield stmt
-    for sub in sub_statements(stmt):
-        yield from walk_statements(sub)
+    rest = [stmt]
+    while rest:
+        found = rest.pop()
+        yield found
+        if isinstance(found, For | IfThen | Allocate):
+            rest.append(found.body)
+        elif isinstance(found, Seq):
+            rest.extend(reversed(found.stmts))
 
 
 def map_statement(stmt: Stmt, rule: Callable[[Stmt], Stmt | None], on_expr: Callable[[Expr], Expr] | None = None) -> Stmt:
-    """Bottom-up rewriting of statements; `on_expr` is applied to every expression first, None from `rule` leaves the node."""
+    """Bottom-up rewriting of statements; `on_expr` is applied to every expression first, None from `rule` leaves the node.
+
+    What does not change stays the same node.
+    """
     match stmt:
         case For(name, extent, body, kind, reduce, start):
             new = map_statement(body, rule, on_expr)
@@ -134,14 +143,29 @@ def map_statement(stmt: Stmt, rule: Callable[[Stmt], Stmt | None], on_expr: Call
             new = map_statement(body, rule, on_expr)
             stmt = stmt if new is body else Allocate(buffer, new)
         case IfThen(condition, body):
-            stmt = IfThen(on_expr(condition) if on_expr else condition, map_statement(body, rule, on_expr))
+            changed, new = on_expr(condition) if on_expr else condition, map_statement(body, rule, on_expr)
+            stmt = stmt if changed is condition and new is body else IfThen(changed, new)
         case Seq(stmts):
-            stmt = seq(*(map_statement(sub, rule, on_expr) for sub in stmts))
-        case Store(buffer, indices, value) if on_expr:
-            stmt = Store(buffer, tuple(on_expr(index) for index in indices), on_expr(value))
-        case Update(buffer, indices, combiner, value) if on_expr:
-            stmt = Update(buffer, tuple(on_expr(index) for index in indices), combiner, on_expr(value))
+            mapped = [map_statement(sub, rule, on_expr) for sub in stmts]
+            stmt = stmt if _same(stmts, mapped) else seq(*mapped)
+        case Store() | Update() if on_expr:
+            stmt = map_expressions(stmt, on_expr)
         case _:
             pass
     result = rule(stmt)
     return stmt if result is None else result
+
+
+def map_expressions(stmt: Store | Update, on_expr: Callable[[Expr], Expr]) -> Store | Update:
+    """The same statement over other expressions; itself where they are the same."""
+    indices, value = tuple([on_expr(index) for index in stmt.indices]), on_expr(stmt.value)
+    if value is stmt.value and _same(stmt.indices, indices):
+        return stmt
+    if isinstance(stmt, Store):
+        return Store(stmt.buffer, indices, value)
+    return Update(stmt.buffer, indices, stmt.combiner, value)
+
+
+def _same(old: Sequence[object], new: Sequence[object]) -> bool:
+    """Whether two sequences hold the same objects."""
+    return len(old) == len(new) and all(map(is_, old, new))

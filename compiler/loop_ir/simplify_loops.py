@@ -1,8 +1,10 @@
 """Simplify every expression of a function under the ranges of the loops around it; drop what can never run."""
 
+from operator import is_
+
 from compiler.loop_ir.affine import Range, simplify
-from compiler.loop_ir.nodes import Allocate, For, IfThen, LoopFunc, Seq, Stmt, Store, Update, seq
-from compiler.te import Binary, Call, Const, Expr, Var, substitute
+from compiler.loop_ir.nodes import Allocate, For, IfThen, LoopFunc, Seq, Stmt, Store, Update, map_expressions, map_statement, seq
+from compiler.te import Binary, Call, Const, Expr, Var, substituter
 from compiler.tensor_type import BOOL
 
 
@@ -33,9 +35,9 @@ def _known(condition: Expr) -> Expr:
 
 def simplify_stmt(stmt: Stmt, ranges: dict[str, Range]) -> Stmt:
     match stmt:
-        case For(name, extent, body, kind, reduce, start):
+        case For(name, extent, old, kind, reduce, start):
             inner = {**ranges, name: (start, start + extent - 1)}
-            body = simplify_stmt(body, inner)
+            body = simplify_stmt(old, inner)
             while isinstance(body, IfThen) and (narrowed := _restrict(For(name, extent, body, kind, reduce, start), body.condition)):
                 start, extent = narrowed
                 body = simplify_stmt(body.body, {**ranges, name: (start, start + extent - 1)})
@@ -45,35 +47,25 @@ def simplify_stmt(stmt: Stmt, ranges: dict[str, Range]) -> Stmt:
                 return body
             if extent == 1 and kind != "vectorized" and kind != "parallel" and not reduce:
                 return simplify_stmt(substitute_stmt(body, {name: Const(start)}), ranges)
-            return For(name, extent, body, kind, reduce, start)
-        case IfThen(condition, body):
-            condition = _known(simplify(condition, ranges))
+            return stmt if body is old else For(name, extent, body, kind, reduce, start)
+        case IfThen(old_condition, old):
+            condition = _known(simplify(old_condition, ranges))
             if isinstance(condition, Const):
-                return simplify_stmt(body, ranges) if condition.value else Seq(())
-            body = simplify_stmt(body, ranges)
-            return body if isinstance(body, Seq) and not body.stmts else IfThen(condition, body)
+                return simplify_stmt(old, ranges) if condition.value else Seq(())
+            body = simplify_stmt(old, ranges)
+            if isinstance(body, Seq) and not body.stmts:
+                return body
+            return stmt if body is old and condition is old_condition else IfThen(condition, body)
         case Seq(stmts):
-            return seq(*(simplify_stmt(sub, ranges) for sub in stmts))
-        case Allocate(buffer, body):
-            return Allocate(buffer, simplify_stmt(body, ranges))
-        case Store(buffer, indices, value):
-            return Store(buffer, tuple(simplify(index, ranges) for index in indices), simplify(value, ranges))
-        case Update(buffer, indices, combiner, value):
-            return Update(buffer, tuple(simplify(index, ranges) for index in indices), combiner, simplify(value, ranges))
+            new = [simplify_stmt(sub, ranges) for sub in stmts]
+            return stmt if all(map(is_, stmts, new)) else seq(*new)
+        case Allocate(buffer, old):
+            body = simplify_stmt(old, ranges)
+            return stmt if body is old else Allocate(buffer, body)
+        case Store() | Update():
+            return map_expressions(stmt, lambda expr: simplify(expr, ranges))
 
 
 def substitute_stmt(stmt: Stmt, values: dict[str, Expr]) -> Stmt:
     """Replace variables by expressions throughout a statement."""
-    match stmt:
-        case For(name, extent, body, kind, reduce, start):
-            return For(name, extent, substitute_stmt(body, values), kind, reduce, start)
-        case IfThen(condition, body):
-            return IfThen(substitute(condition, values), substitute_stmt(body, values))
-        case Seq(stmts):
-            return Seq(tuple(substitute_stmt(sub, values) for sub in stmts))
-        case Allocate(buffer, body):
-            return Allocate(buffer, substitute_stmt(body, values))
-        case Store(buffer, indices, value):
-            return Store(buffer, tuple(substitute(index, values) for index in indices), substitute(value, values))
-        case Update(buffer, indices, combiner, value):
-            return Update(buffer, tuple(substitute(index, values) for index in indices), combiner, substitute(value, values))
+    return map_statement(stmt, lambda _: None, substituter(values))

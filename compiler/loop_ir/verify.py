@@ -18,7 +18,7 @@ import numpy as np
 from compiler.errors import VerifyError
 from compiler.loop_ir.nodes import Allocate, For, IfThen, LoopFunc, LoopKind, Seq, Stmt, Store, Update
 from compiler.loop_ir.printer import print_expr, print_stmt
-from compiler.te import BINARY_OPS, FUNCTIONS, Binary, Buffer, Call, Cast, Const, Expr, Load, Reduce, Select, Var, walk
+from compiler.te import BINARY_OPS, FUNCTIONS, Binary, Buffer, Call, Const, Expr, Load, Reduce, Select, Var, children, names_in
 from compiler.tensor_type import BOOL, INT64
 
 
@@ -32,18 +32,19 @@ class _Scope:
     loops: Mapping[str, For] = field(default_factory=dict)
     private: frozenset[str] = frozenset()  # local and register buffers from outside the enclosing parallel loop
     at_root: bool = True
+    checked: dict[int, Expr] = field(default_factory=dict)  # nodes found right with these buffers and kinds of loops, by identity
 
     def fail(self, message: str) -> NoReturn:
         raise VerifyError(f"{self.func.name}: {message}")
 
     def with_buffer(self, buffer: Buffer) -> "_Scope":
-        return replace(self, buffers={**self.buffers, buffer.name: buffer})
+        return replace(self, buffers={**self.buffers, buffer.name: buffer}, checked={})
 
     def with_loop(self, loop: For) -> "_Scope":
         private = self.private
         if self.lowered and loop.kind is LoopKind.PARALLEL:
             private = frozenset(buffer.name for buffer in self.buffers.values() if buffer.scope != "global")
-        return replace(self, loops={**self.loops, loop.name: loop}, private=private, at_root=False)
+        return replace(self, loops={**self.loops, loop.name: loop}, private=private, at_root=False, checked={})
 
 
 def verify(func: LoopFunc, lowered: bool = False) -> LoopFunc:
@@ -129,43 +130,51 @@ def _check_access(buffer: Buffer, indices: tuple[Expr, ...], scope: _Scope) -> N
 
 def _check_register_indices(buffer: Buffer, indices: tuple[Expr, ...], scope: _Scope) -> None:
     for index in indices:
-        for node in walk(index):
-            loop = scope.loops.get(node.name) if isinstance(node, Var) else None
+        for name in names_in(index).variables:
+            loop = scope.loops.get(name)
             if loop and loop.extent > 1 and loop.kind not in (LoopKind.UNROLLED, LoopKind.VECTORIZED):
                 scope.fail(f"register buffer {buffer.name} is indexed with {loop.name}, a {loop.kind.value} loop; unroll it")
 
 
 def _check_expr(root: Expr, scope: _Scope) -> None:
-    for expr in walk(root):
-        match expr:
-            case Const(value, dtype):
-                _check_constant(value, dtype, scope)
-            case Var(name, dtype):
-                if name not in scope.loops:
-                    scope.fail(f"unknown variable {name}; visible loops: {', '.join(scope.loops) or 'none'}")
-                if dtype != INT64:
-                    scope.fail(f"variable {name} is {dtype}; loop variables are int64")
-            case Binary(op, a, b):
-                _check_binary(op, a, b, scope)
-            case Call(function, args):
-                if function not in FUNCTIONS or len(args) != 1:
-                    scope.fail(f"{print_expr(expr)}: no function {function!r} of {len(args)} arguments")
-                if function == "not" and args[0].dtype != BOOL:
-                    scope.fail(f"{print_expr(expr)}: the operand is {args[0].dtype}, not bool")
-            case Select(condition, then, otherwise):
-                if condition.dtype != BOOL:
-                    scope.fail(f"{print_expr(expr)}: the condition is {condition.dtype}, not bool")
-                if then.dtype != otherwise.dtype:
-                    scope.fail(f"{print_expr(expr)}: the arms are {then.dtype} and {otherwise.dtype}")
-            case Load(buffer, indices):
-                _check_access(buffer, indices, scope)
-            case Cast():
-                pass
-            case Reduce():
-                scope.fail(f"{print_expr(expr)}: a reduction is an Update here, not an expression")
+    for name in names_in(root).variables:
+        if name not in scope.loops:
+            scope.fail(f"unknown variable {name}; visible loops: {', '.join(scope.loops) or 'none'}")
+    rest = [root]
+    while rest:
+        expr = rest.pop()
+        if id(expr) not in scope.checked:
+            scope.checked[id(expr)] = expr
+            _check_node(expr, scope)
+            rest.extend(children(expr))
 
 
-def _check_binary(op: str, a: Expr, b: Expr, scope: _Scope) -> None:
+def _check_node(expr: Expr, scope: _Scope) -> None:
+    if isinstance(expr, Binary):
+        _check_binary(expr, scope)
+    elif isinstance(expr, Const):
+        _check_constant(expr.value, expr.dtype, scope)
+    elif isinstance(expr, Var):
+        if expr.dtype != INT64:
+            scope.fail(f"variable {expr.name} is {expr.dtype}; loop variables are int64")
+    elif isinstance(expr, Load):
+        _check_access(expr.buffer, expr.indices, scope)
+    elif isinstance(expr, Select):
+        if expr.condition.dtype != BOOL:
+            scope.fail(f"{print_expr(expr)}: the condition is {expr.condition.dtype}, not bool")
+        if expr.then.dtype != expr.otherwise.dtype:
+            scope.fail(f"{print_expr(expr)}: the arms are {expr.then.dtype} and {expr.otherwise.dtype}")
+    elif isinstance(expr, Call):
+        if expr.function not in FUNCTIONS or len(expr.args) != 1:
+            scope.fail(f"{print_expr(expr)}: no function {expr.function!r} of {len(expr.args)} arguments")
+        if expr.function == "not" and expr.args[0].dtype != BOOL:
+            scope.fail(f"{print_expr(expr)}: the operand is {expr.args[0].dtype}, not bool")
+    elif isinstance(expr, Reduce):
+        scope.fail(f"{print_expr(expr)}: a reduction is an Update here, not an expression")
+
+
+def _check_binary(expr: Binary, scope: _Scope) -> None:
+    op, a, b = expr.op, expr.a, expr.b
     if op not in BINARY_OPS:
         scope.fail(f"unknown operation {op!r}; known: {', '.join(sorted(BINARY_OPS))}")
     if a.dtype != b.dtype:

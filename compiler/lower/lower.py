@@ -24,7 +24,7 @@ from compiler.lower.place_reduction_init import place_reduction_init
 from compiler.lower.separate_constants import separate_constants
 from compiler.schedule import Schedule
 from compiler.target import Target
-from compiler.te import Expr, Var, walk
+from compiler.te import names_in
 from compiler.workload import Workload
 
 MAX_LOCAL_BYTES = 4 * 1024 * 1024  # scratch stands on the stack of a thread, which is 8 MiB on Linux
@@ -74,16 +74,12 @@ def _check_shared(func: LoopFunc) -> None:
 
 def _fixed_targets(stmt: Stmt, variable: str) -> Iterator[str]:
     """Buffers that `stmt` writes at places that do not depend on `variable`, and whatever its value is."""
-    if isinstance(stmt, IfThen) and _mentions(stmt.condition, variable):
+    if isinstance(stmt, IfThen) and variable in names_in(stmt.condition).variables:
         return
-    if isinstance(stmt, Store) and not any(_mentions(index, variable) for index in stmt.indices):
+    if isinstance(stmt, Store) and not any(variable in names_in(index).variables for index in stmt.indices):
         yield stmt.buffer.name
     for sub in sub_statements(stmt):
         yield from _fixed_targets(sub, variable)
-
-
-def _mentions(expr: Expr, name: str) -> bool:
-    return any(isinstance(node, Var) and node.name == name for node in walk(expr))
 
 
 def _local_bytes(stmt: Stmt) -> int:

@@ -28,7 +28,7 @@ from compiler.loop_ir import (
     substitute_stmt,
     walk_statements,
 )
-from compiler.te import Binary, Const, Expr, Select, Var, rewrite, walk
+from compiler.te import Binary, Const, Expr, Select, Var, names_in, rewrite
 
 
 def peel_tails(func: LoopFunc) -> LoopFunc:
@@ -153,9 +153,9 @@ def _atom_to_cut(loop: For, body: Stmt, ranges: dict[str, Range]) -> tuple[Expr,
         if not isinstance(guard, Binary) or guard.op != "lt":
             continue
         for atom, _ in linear(guard.a).plus(linear(guard.b), -1).terms:
-            names = {node.name for node in walk(atom) if isinstance(node, Var)}
+            names = names_in(atom).variables
             limits = bounds(atom, ranges)
-            settled = loop.name in names and not names & set(inner)
+            settled = loop.name in names and names.isdisjoint(inner)
             if limits is None or not settled or (isinstance(atom, Var) and loop.kind is not LoopKind.PARALLEL):
                 continue
             point = _threshold(guard, atom, inner)

@@ -1,7 +1,7 @@
 """Make the initialisation of reductions explicit: after this pass there are stores only, no updates."""
 
 from compiler.loop_ir import Allocate, For, IfThen, LoopFunc, Seq, Stmt, Store, Update, seq
-from compiler.te import Binary, BinaryOp, Combiner, Const, Expr, Load, Var, walk
+from compiler.te import Binary, BinaryOp, Combiner, Const, Load, names_in
 
 IDENTITY: dict[Combiner, float] = {"sum": 0.0, "prod": 1.0, "max": float("-inf"), "min": float("inf")}
 OPERATOR: dict[Combiner, BinaryOp] = {"sum": "add", "prod": "mul", "max": "max", "min": "min"}
@@ -72,7 +72,7 @@ def _own_updates(stmt: Stmt) -> list[Update]:
 
 def _init(loop: For, update: Update) -> Stmt:
     """The loops of `loop`'s body around `update` that its indices need, around a store of the identity."""
-    needed = {node.name for index in update.indices for node in walk(index) if isinstance(node, Var)}
+    needed = {name for index in update.indices for name in names_in(index).variables}
     inner = _init_nest(loop.body, update, needed, frozenset({loop.name}))
     return Seq(()) if inner is None else inner
 
@@ -88,7 +88,7 @@ def _init_nest(stmt: Stmt, update: Update, needed: set[str], dropped: frozenset[
             return _init_nest(body, update, needed, dropped | {name})
         case IfThen(condition, body):
             inner = _init_nest(body, update, needed, dropped)
-            return inner if inner is None or _mentions(condition, dropped) else IfThen(condition, inner)
+            return IfThen(condition, inner) if inner is not None and dropped.isdisjoint(names_in(condition).variables) else inner
         case Allocate(_, body):
             return _init_nest(body, update, needed, dropped)
         case Seq(stmts):
@@ -96,7 +96,3 @@ def _init_nest(stmt: Stmt, update: Update, needed: set[str], dropped: frozenset[
             return next((inner for inner in found if inner is not None), None)
         case Store():
             return None
-
-
-def _mentions(expr: Expr, names: frozenset[str]) -> bool:
-    return any(isinstance(node, Var) and node.name in names for node in walk(expr))

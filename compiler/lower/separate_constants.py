@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 
 from compiler.loop_ir import Allocate, LoopFunc, Seq, Stmt, Store, expressions, seq, walk_statements
 from compiler.lower.lowered import LoweredKernel, Param, ParamRole
-from compiler.te import Buffer, Load, walk
+from compiler.te import Buffer, names_in
 
 
 def separate_constants(func: LoopFunc, arguments: int, constants: Collection[str]) -> LoweredKernel:
@@ -73,7 +73,5 @@ def _stored(stmt: Stmt) -> set[str]:
 
 
 def _loaded(stmt: Stmt) -> set[str]:
-    found = {
-        node.buffer.name for sub in walk_statements(stmt) for expr in expressions(sub) for node in walk(expr) if isinstance(node, Load)
-    }
+    found = {name for sub in walk_statements(stmt) for expr in expressions(sub) for name in names_in(expr).buffers}
     return found - _local(stmt)

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from compiler.errors import ScheduleError
 from compiler.loop_ir import Allocate, For, LoopFunc, Stmt, Store, linear, linear_bounds, map_statement, seq, simplify
-from compiler.schedule.locate import find_buffer, find_stage, loads, loop_names, loop_ranges, map_loads, replace
+from compiler.schedule.locate import find_buffer, find_stage, load_mapper, loads, loop_names, loop_ranges, replace
 from compiler.schedule.step import register_step
 from compiler.te import Binary, Buffer, Const, Expr, Load, Var, binary, logical_and, select
 
@@ -48,7 +48,7 @@ class CacheRead:
     def apply(self, func: LoopFunc) -> LoopFunc:
         source = find_buffer(func, self.buffer)
         nest = find_stage(func.body, self.reader)
-        if not any(load.buffer.name == self.buffer for load in loads(nest)):
+        if next(loads(nest, self.buffer), None) is None:
             raise ScheduleError(f"cache_read: stage {self.reader!r} does not read {self.buffer!r}")
         rank = len(source.shape) + len(self.blocks)
         order = self.order or tuple(range(rank))
@@ -66,7 +66,7 @@ class CacheRead:
                 parts.append(binary("mod", part, factor))
             return Load(buffer, tuple(simplify(parts[axis], ranges) for axis in order))
 
-        reader = map_statement(nest, lambda _: None, lambda expr: map_loads(expr, self.buffer, pack))
+        reader = map_statement(nest, lambda _: None, load_mapper(self.buffer, pack))
         body = replace(func.body, nest, seq(self._copy(source, buffer, shape, order), reader))
         return LoopFunc(func.name, func.params, Allocate(buffer, body))
 

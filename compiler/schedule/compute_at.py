@@ -24,9 +24,9 @@ from compiler.loop_ir import (
     simplify,
 )
 from compiler.schedule.definition import StageDefinition, stage_definition
-from compiler.schedule.locate import find_loop, find_stage, loads, loop_ranges, map_loads, path_to, remove_allocation, replace
+from compiler.schedule.locate import find_loop, find_stage, load_mapper, loads, loop_ranges, path_to, remove_allocation, replace
 from compiler.schedule.step import register_step
-from compiler.te import Binary, Buffer, Const, Expr, Load, Var, binary, substitute, walk
+from compiler.te import Binary, Buffer, Const, Expr, Load, binary, names_in, substitute
 
 SCOPES = ("local", "register")
 
@@ -58,8 +58,8 @@ class ComputeAt:
         body = remove_allocation(replace(func.body, nest, Seq(())), self.stage)
         moved = LoopFunc(func.name, func.params, body)
         target = find_loop(moved, self.loop)
-        inside = [load for load in loads(target) if load.buffer.name == self.stage]
-        if len(inside) != sum(load.buffer.name == self.stage for load in loads(body)):
+        inside = list(loads(target, self.stage))
+        if len(inside) != sum(1 for _ in loads(body, self.stage)):
             raise ScheduleError(f"compute_at: {self.stage!r} is read outside {self.loop!r} too")
         outer = _ranges(path_to(body, target) or ())
         inner = loop_ranges(target.body)
@@ -73,7 +73,7 @@ class ComputeAt:
             )
             return Load(buffer, indices)
 
-        rest = map_statement(target.body, lambda _: None, lambda expr: map_loads(expr, self.stage, relocate))
+        rest = map_statement(target.body, lambda _: None, load_mapper(self.stage, relocate))
         new = For(target.name, target.extent, Allocate(buffer, seq(producer, rest)), target.kind, target.reduce, target.start)
         return LoopFunc(func.name, func.params, replace(body, target, new))
 
@@ -87,10 +87,10 @@ def _relaxed(form: Linear, inner: set[str], ranges: dict[str, Range]) -> tuple[L
     fixed: list[tuple[Expr, int]] = []
     varying: list[tuple[Expr, int]] = []
     for atom, k in form.terms:
-        names = {node.name for node in walk(atom) if isinstance(node, Var)}
-        if any(isinstance(node, Load) for node in walk(atom)):
+        names = names_in(atom)
+        if names.buffers:
             return None
-        (varying if names & inner else fixed).append((atom, k))
+        (fixed if names.variables.isdisjoint(inner) else varying).append((atom, k))
     limits = linear_bounds(Linear(tuple(varying), form.constant), ranges)
     return None if limits is None else (Linear(tuple(fixed), 0), limits[0], limits[1])
 

@@ -6,7 +6,7 @@ from typing import ClassVar
 from compiler.errors import ScheduleError
 from compiler.loop_ir import LoopFunc, Seq, Store, map_statement
 from compiler.schedule.definition import stage_definition
-from compiler.schedule.locate import find_stage, map_loads, remove_allocation, replace
+from compiler.schedule.locate import find_stage, load_mapper, remove_allocation, replace
 from compiler.schedule.step import register_step
 from compiler.te import Expr, Load, substitute
 
@@ -37,5 +37,5 @@ class ComputeInline:
             return substitute(value, dict(zip(names, load.indices, strict=True)))
 
         body = remove_allocation(replace(func.body, nest, Seq(())), self.stage)
-        body = map_statement(body, lambda _: None, lambda expr: map_loads(expr, self.stage, expand))
+        body = map_statement(body, lambda _: None, load_mapper(self.stage, expand))
         return LoopFunc(func.name, func.params, body)

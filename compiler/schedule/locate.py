@@ -21,7 +21,7 @@ from compiler.loop_ir import (
     seq,
     walk_statements,
 )
-from compiler.te import Buffer, Expr, Load, rewrite, walk
+from compiler.te import Buffer, Expr, Load, distinct_nodes, names_in, rewriter
 
 
 def loop_names(stmt: Stmt) -> list[str]:
@@ -87,31 +87,37 @@ def written(stmt: Stmt) -> set[str]:
     return {sub.buffer.name for sub in walk_statements(stmt) if isinstance(sub, Store | Update)}
 
 
-def loads(stmt: Stmt) -> Iterator[Load]:
+def loads(stmt: Stmt, name: str) -> Iterator[Load]:
+    """The loads of the buffer `name`, each once per expression that it stands in."""
     for sub in walk_statements(stmt):
         for expr in expressions(sub):
-            for node in walk(expr):
-                if isinstance(node, Load):
-                    yield node
+            if name in names_in(expr).buffers:
+                for node in distinct_nodes(expr):
+                    if isinstance(node, Load) and node.buffer.name == name:
+                        yield node
 
 
 def find_stage(stmt: Stmt, name: str) -> Stmt:
     """The stage that fills the buffer `name`."""
-    if name not in written(stmt):
-        raise ScheduleError(f"no stage {name!r}; the stages are {', '.join(sorted(written(stmt)))}")
+    root = stmt
     while True:
         match stmt:
             case Allocate(_, body):
                 stmt = body
             case Seq(stmts):
                 inside = [sub for sub in stmts if name in written(sub)]
+                if not inside:
+                    break
                 if len(inside) != 1:
                     raise ScheduleError(f"stage {name!r} is filled in {len(inside)} places")
                 stmt = inside[0]
             case For() | IfThen() if written(stmt) != {name}:
                 stmt = stmt.body
+            case Store() | Update() if stmt.buffer.name != name:
+                break
             case _:
                 return stmt
+    raise ScheduleError(f"no stage {name!r}; the stages are {', '.join(sorted(written(root)))}")
 
 
 def find_buffer(func: LoopFunc, name: str) -> Buffer:
@@ -138,9 +144,7 @@ def exchange_buffer(func: LoopFunc, new: Buffer) -> LoopFunc:
                 return Update(new, indices, combiner, value)
         return None
 
-    def reload(expr: Expr) -> Expr:
-        return map_loads(expr, new.name, lambda load: Load(new, load.indices))
-
+    reload = load_mapper(new.name, lambda load: Load(new, load.indices))
     params = tuple(new if param.name == new.name else param for param in func.params)
     return LoopFunc(func.name, params, map_statement(func.body, exchange, reload))
 
@@ -153,6 +157,9 @@ def remove_allocation(stmt: Stmt, name: str) -> Stmt:
     raise ScheduleError(f"{name!r} is a parameter: it cannot be moved")
 
 
-def map_loads(expr: Expr, name: str, rule: Callable[[Load], Expr]) -> Expr:
-    """Rewrite the loads of one buffer, innermost first."""
-    return rewrite(expr, lambda node: rule(node) if isinstance(node, Load) and node.buffer.name == name else None)
+def load_mapper(name: str, rule: Callable[[Load], Expr]) -> Callable[[Expr], Expr]:
+    """Rewrites the loads of one buffer in many expressions, innermost first."""
+    return rewriter(
+        lambda node: rule(node) if isinstance(node, Load) and node.buffer.name == name else None,
+        lambda node: name in names_in(node).buffers,
+    )

@@ -23,7 +23,7 @@ from compiler.loop_ir import (
 )
 from compiler.schedule.locate import find_loop, loop_ranges, path_to, replace
 from compiler.schedule.step import register_step
-from compiler.te import Binary, Call, Const, Expr, Load, Select, Var, logical_or, rewrite, walk
+from compiler.te import Binary, Call, Const, Expr, Load, Select, distinct_nodes, logical_or, names_in, rewrite
 from compiler.tensor_type import BOOL
 
 
@@ -77,7 +77,7 @@ Limit = tuple[tuple[tuple[Expr, int], ...], int]
 def _load_guards(stmt: Stmt) -> Iterator[Expr]:
     for sub in walk_statements(stmt):
         for expr in expressions(sub):
-            for node in walk(expr):
+            for node in distinct_nodes(expr):
                 if isinstance(node, Select) and isinstance(node.then, Load):
                     yield from _conjuncts(node.condition)
 
@@ -98,8 +98,7 @@ def _always(guard: Expr, outer: dict[str, Range], inner: dict[str, Range]) -> Li
     fixed: list[tuple[Expr, int]] = []
     varying: list[tuple[Expr, int]] = []
     for atom, factor in form.terms:
-        names = {node.name for node in walk(atom) if isinstance(node, Var)}
-        (varying if names & set(inner) else fixed).append((atom, factor))
+        (fixed if names_in(atom).variables.isdisjoint(inner) else varying).append((atom, factor))
     limits = linear_bounds(Linear(tuple(varying), form.constant), {**outer, **inner})
     if limits is None or not fixed:
         return None

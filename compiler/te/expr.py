@@ -15,7 +15,7 @@ positive constant wherever they appear in an index.
 
 import operator
 import typing
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
@@ -34,10 +34,24 @@ FUNCTIONS = frozenset(
 )
 
 
-class _Operators:
-    """Python operators on expressions; plain numbers become constants of the other side's dtype."""
+@dataclass(frozen=True, slots=True)
+class Names:
+    """Those of the variables and of the loaded buffers that occur in an expression. ordered: the variables, sorted."""
 
-    __slots__ = ()
+    variables: frozenset[str]
+    buffers: frozenset[str]
+    ordered: tuple[str, ...]
+
+
+class _Operators:
+    """Python operators on expressions; plain numbers become constants of the other side's dtype.
+
+    names: kept by `traverse.names_in` once it has found them. hash_value: kept by the nodes that hash a tree. Neither is part of the value.
+    """
+
+    __slots__ = ("hash_value", "names")
+    hash_value: int
+    names: Names
 
     def __add__(self, other: "Operand") -> "Expr":
         return binary("add", self, other)
@@ -106,6 +120,15 @@ class Binary(_Operators):
     @property
     def dtype(self) -> np.dtype[Any]:
         return BOOL if self.op in COMPARISONS else self.a.dtype
+
+    def __hash__(self) -> int:
+        """By structure, like the others'; kept, since sums and quotients are the keys of all index arithmetic."""
+        try:
+            return self.hash_value
+        except AttributeError:
+            found = hash((self.op, self.a, self.b))
+            object.__setattr__(self, "hash_value", found)
+            return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -302,74 +325,3 @@ def select(condition: Operand, then: Operand, otherwise: Operand) -> Expr:
 
 def cast(dtype: np.dtype[Any], value: Expr) -> Expr:
     return value if value.dtype == dtype else Cast(dtype, value)
-
-
-def children(expr: Expr) -> tuple[Expr, ...]:
-    """Direct sub-expressions, in the order of evaluation."""
-    match expr:
-        case Const() | Var():
-            return ()
-        case Binary(_, a, b):
-            return (a, b)
-        case Call(_, args):
-            return args
-        case Select(condition, then, otherwise):
-            return (condition, then, otherwise)
-        case Cast(_, value) | Reduce(_, value, _):
-            return (value,)
-        case Load(_, indices):
-            return indices
-
-
-def with_children(expr: Expr, new: tuple[Expr, ...]) -> Expr:
-    """The same node over other children; integer constants are folded again."""
-    match expr:
-        case Const() | Var():
-            return expr
-        case Binary(op, _, _):
-            return binary(op, new[0], new[1])
-        case Call(function, _):
-            return Call(function, new)
-        case Select():
-            return select(new[0], new[1], new[2])
-        case Cast(dtype, _):
-            return Cast(dtype, new[0])
-        case Reduce(combiner, _, axes):
-            return Reduce(combiner, new[0], axes)
-        case Load(buffer, _):
-            return Load(buffer, new)
-
-
-def walk(expr: Expr) -> Iterator[Expr]:
-    """Every node, parents first."""
-    yield expr
-    for child in children(expr):
-        yield from walk(child)
-
-
-def rewrite(expr: Expr, rule: Callable[[Expr], Expr | None]) -> Expr:
-    """Bottom-up rewriting: `rule` sees each node after its children; None leaves the node. A node that occurs often is seen once."""
-    return _rewrite(expr, rule, {})
-
-
-def _rewrite(expr: Expr, rule: Callable[[Expr], Expr | None], done: dict[int, Expr]) -> Expr:
-    """done: results by the identity of nodes, which the root keeps alive."""
-    found = done.get(id(expr))
-    if found is not None:
-        return found
-    old = children(expr)
-    result = expr
-    if old:
-        new = tuple(_rewrite(child, rule, done) for child in old)
-        if any(a is not b for a, b in zip(old, new, strict=True)):
-            result = with_children(expr, new)
-    ruled = rule(result)
-    if ruled is not None:
-        result = ruled
-    done[id(expr)] = result
-    return result
-
-
-def substitute(expr: Expr, values: Mapping[str, Expr]) -> Expr:
-    """Replace variables by name."""
-    return rewrite(expr, lambda node: values.get(node.name) if isinstance(node, Var) else None) if values else expr

@@ -14,7 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from compiler.te.expr import Axis, Buffer, Combiner, Expr, Load, Operand, Reduce, Var, as_expr, substitute, walk
+from compiler.te.expr import Axis, Buffer, Combiner, Expr, Load, Operand, Reduce, Var, as_expr
+from compiler.te.traverse import distinct_nodes, substitute
 from compiler.tensor_type import FLOAT32, INT64, TensorType
 
 
@@ -101,7 +102,7 @@ def producers(tensor: Tensor) -> Iterator[Tensor]:
     if tensor.definition is None:
         return
     seen: set[str] = set()
-    for node in walk(tensor.definition.body):
+    for node in distinct_nodes(tensor.definition.body):
         if isinstance(node, Load) and isinstance(node.buffer, Tensor) and node.buffer.name not in seen:
             seen.add(node.buffer.name)
             yield node.buffer

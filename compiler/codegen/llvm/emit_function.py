@@ -21,7 +21,7 @@ from compiler.codegen.llvm.llvm_types import I64, POINTER, VOID, constant
 from compiler.codegen.llvm.statement_emitter import StatementEmitter
 from compiler.errors import CodegenError
 from compiler.loop_ir import For, LoopFunc, LoopKind, Stmt, Store, expressions, sub_statements
-from compiler.te import Buffer, Load, walk
+from compiler.te import Buffer, names_in
 
 PARALLEL_FOR = "tw_parallel_for"
 
@@ -102,7 +102,7 @@ def _accessed(stmt: Stmt, inside_parallel: bool) -> set[str]:
         return set()
     names = {stmt.buffer.name} if isinstance(stmt, Store) else set()
     for expr in expressions(stmt):
-        names |= {node.buffer.name for node in walk(expr) if isinstance(node, Load)}
+        names |= names_in(expr).buffers
     for sub in sub_statements(stmt):
         names |= _accessed(sub, inside_parallel)
     return names

@@ -4,6 +4,7 @@ What an expression turns into is decided once per node, as a closure that the un
 the vector loop agree, else a vector. `x + a*b` becomes one fused multiply-add where the target has it: the only liberty with rounding.
 """
 
+import operator
 from collections.abc import Callable
 from functools import partial
 from typing import Any, TypeAlias
@@ -15,16 +16,25 @@ from compiler.codegen.llvm.arithmetic import cast, compare, float_binary, intege
 from compiler.codegen.llvm.frame import Frame
 from compiler.codegen.llvm.functions import emit_function, emit_power
 from compiler.codegen.llvm.index_emitter import IndexEmitter
-from compiler.codegen.llvm.llvm_types import I1, I32, Dtype, constant, lane_numbers, lanes_of, suffix, value_type
+from compiler.codegen.llvm.llvm_types import I1, I32, Dtype, constant, lane_numbers, lanes_of, value_type, vector_of
 from compiler.codegen.llvm.memory_emitter import MemoryEmitter
+from compiler.codegen.llvm.scope import operand
 from compiler.errors import CodegenError
-from compiler.te import COMPARISONS, Binary, Call, Cast, Const, Expr, Load, Select, Var, walk
+from compiler.te import COMPARISONS, Binary, Call, Cast, Const, Expr, Load, Select, Var, names_in
 from compiler.tensor_type import INT64
 
 Condition: TypeAlias = bool | Any
 Plan = Callable[[], ir.Value]
 
 _FLIPPED = {"lt": "gt", "le": "ge", "gt": "lt", "ge": "le", "eq": "eq", "ne": "ne"}
+_DECIDE: dict[str, Callable[[int, int], bool]] = {
+    "lt": operator.lt,
+    "le": operator.le,
+    "gt": operator.gt,
+    "ge": operator.ge,
+    "eq": operator.eq,
+    "ne": operator.ne,
+}
 _NARROW = 1 << 30
 
 
@@ -34,13 +44,16 @@ class ExpressionEmitter:
         self.indices = IndexEmitter(frame, self.value, self.condition)
         self.memory = MemoryEmitter(frame, self.indices)
         self._plans: dict[int, tuple[Expr, Plan]] = {}
-        self._loads: dict[int, tuple[Expr, bool]] = {}
 
     def value(self, expr: Expr) -> ir.Value:
+        return self.plan(expr)()
+
+    def plan(self, expr: Expr) -> Plan:
+        """What emits `expr`, each time that it is called."""
         found = self._plans.get(id(expr))
         if found is None:
             found = self._plans[id(expr)] = (expr, self._plan(expr))
-        return found[1]()
+        return found[1]
 
     def _plan(self, expr: Expr) -> Plan:
         match expr:
@@ -76,9 +89,9 @@ class ExpressionEmitter:
             return lambda: emit_power(self._frame.scope, self._frame.module, *self._operands(a, b))
         if self._frame.module.has_fma and dtype.itemsize >= 4 and op in ("add", "sub"):
             if isinstance(b, Binary) and b.op == "mul":
-                return partial(self._fused, b.a, b.b, a, op == "sub", False)
+                return self._plan_fused(b.a, b.b, a, op == "sub", False)
             if isinstance(a, Binary) and a.op == "mul":
-                return partial(self._fused, a.a, a.b, b, False, op == "sub")
+                return self._plan_fused(a.a, a.b, b, False, op == "sub")
         return lambda: float_binary(self._frame.scope, self._frame.module, op, *self._operands(a, b))
 
     def _operands(self, a: Expr, b: Expr) -> tuple[ir.Value, ir.Value]:
@@ -92,19 +105,23 @@ class ExpressionEmitter:
             return x, y
         return self._frame.scope.broadcast(x, lanes), self._frame.scope.broadcast(y, lanes)
 
-    def _fused(self, a: Expr, b: Expr, c: Expr, negate_product: bool, negate_sum: bool) -> ir.Value:
+    def _plan_fused(self, a: Expr, b: Expr, c: Expr, negate_product: bool, negate_sum: bool) -> Plan:
         """a*b + c with the product or c negated."""
-        scope = self._frame.scope
-        z, x, y = self.value(c), self.value(a), self.value(b)
-        lanes = lanes_of(x.type) or lanes_of(y.type) or lanes_of(z.type)
-        if lanes:
-            x, y, z = scope.broadcast(x, lanes), scope.broadcast(y, lanes), scope.broadcast(z, lanes)
-        if negate_product:
-            x = scope.instruction(x.type, f"fneg {x.type} {x.get_reference()}")
-        if negate_sum:
-            z = scope.instruction(z.type, f"fneg {z.type} {z.get_reference()}")
-        function = self._frame.module.declare(f"llvm.fma.{suffix(z.type)}", z.type, [z.type] * 3)
-        return scope.intrinsic(function, z.type, x, y, z)
+        frame, plan_x, plan_y, plan_z = self._frame, self.plan(a), self.plan(b), self.plan(c)
+
+        def emit() -> ir.Value:
+            z, x, y = plan_z(), plan_x(), plan_y()
+            scope = frame.scope
+            lanes = lanes_of(x.type) or lanes_of(y.type) or lanes_of(z.type)
+            if lanes:
+                x, y, z = scope.broadcast(x, lanes), scope.broadcast(y, lanes), scope.broadcast(z, lanes)
+            if negate_product:
+                x = scope.instruction(x.type, f"fneg {operand(x)}")
+            if negate_sum:
+                z = scope.instruction(z.type, f"fneg {operand(z)}")
+            return scope.instruction(z.type, f"{frame.module.fma(z.type)}({operand(x)}, {operand(y)}, {operand(z)})")
+
+        return emit
 
     def _integer_binary(self, op: str, dtype: Dtype, a: Expr, b: Expr) -> ir.Value:
         return integer_binary(self._frame.scope, self._frame.module, op, dtype, *self._operands(a, b))
@@ -150,7 +167,7 @@ class ExpressionEmitter:
         x = self.condition(a)
         if isinstance(x, bool):
             return self.condition(b) if x == (op == "and") else x
-        if self.has_load(b):
+        if names_in(b).buffers:
             with_guard = x if op == "and" else self._negation(x)
             y = self._guarded(with_guard, lambda: self.condition(b))
         else:
@@ -162,6 +179,8 @@ class ExpressionEmitter:
         return scope.once((op, x.get_reference(), y.get_reference()), lambda: scope.arithmetic(op, x, y))
 
     def _compare_indices(self, op: str, a: Affine, b: Affine) -> Condition:
+        if a.is_constant and b.is_constant:
+            return _DECIDE[op](a.constant, b.constant)
         difference = combine([(a, 1), (b, -1)])
         low, high = bounds(difference, self._frame.lanes)
         always = {"lt": high < 0, "le": high <= 0, "gt": low > 0, "ge": low >= 0, "eq": low == high == 0, "ne": low > 0 or high < 0}
@@ -189,19 +208,13 @@ class ExpressionEmitter:
             limit = scope.broadcast(scope.convert("trunc", self._frame.scalar(rest), I32), lanes)
             numbers = lane_numbers(I32, lanes, difference.lane)
         else:
-            limit = constant(ir.VectorType(I32, lanes), rest.constant)
+            limit = constant(vector_of(I32, lanes), rest.constant)
             numbers = lane_numbers(I32, lanes, difference.lane)
         return scope.once((op, difference, lanes), lambda: compare(scope, op, INT64, numbers, limit))
 
     def _negation(self, condition: ir.Value) -> ir.Value:
         scope = self._frame.scope
         return scope.once(("not", condition.get_reference()), lambda: scope.arithmetic("xor", condition, constant(condition.type, -1)))
-
-    def has_load(self, expr: Expr) -> bool:
-        found = self._loads.get(id(expr))
-        if found is None:
-            found = self._loads[id(expr)] = (expr, any(isinstance(node, Load) for node in walk(expr)))
-        return found[1]
 
     def _guarded(self, guard: ir.Value, emit: Callable[[], Condition]) -> Condition:
         frame = self._frame
@@ -218,7 +231,7 @@ class ExpressionEmitter:
         then = self._arm(condition, expr.then)
         if self._is_zero_filled(expr):
             return then
-        otherwise = self._arm(self._negation(condition), expr.otherwise) if self.has_load(expr.otherwise) else self.value(expr.otherwise)
+        otherwise = self._arm(self._negation(condition), expr.otherwise) if names_in(expr.otherwise).buffers else self.value(expr.otherwise)
         then, otherwise = self._alike(then, otherwise)
         lanes = lanes_of(condition.type)
         if lanes and not lanes_of(then.type):
@@ -226,7 +239,7 @@ class ExpressionEmitter:
         return self._frame.scope.choose(condition, then, otherwise)
 
     def _arm(self, guard: ir.Value, expr: Expr) -> ir.Value:
-        return self._guarded(guard, lambda: self.value(expr)) if self.has_load(expr) else self.value(expr)
+        return self._guarded(guard, lambda: self.value(expr)) if names_in(expr).buffers else self.value(expr)
 
     def _is_zero_filled(self, expr: Select) -> bool:
         """Select(condition, load, 0): the guarded load is 0 already where the condition does not hold."""

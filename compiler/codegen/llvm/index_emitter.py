@@ -15,8 +15,8 @@ from compiler.codegen.llvm.frame import Frame
 from compiler.codegen.llvm.llvm_types import I64, constant, lanes_of
 from compiler.codegen.llvm.scope import Instruction
 from compiler.errors import CodegenError
-from compiler.loop_ir import linear
-from compiler.te import Binary, Buffer, Const, Expr, Load, Select, Var, binary, walk
+from compiler.loop_ir import Linear, linear
+from compiler.te import Binary, Buffer, Const, Expr, Select, Var, names_in
 
 Evaluate = Callable[[Expr], ir.Value]
 Decide = Callable[[Expr], Any]
@@ -34,20 +34,23 @@ class Form:
 
 
 def make_form(expr: Expr) -> Form:
-    found = linear(expr)
+    return form_of(linear(expr))
+
+
+def form_of(found: Linear) -> Form:
     variables = tuple((atom.name, factor) for atom, factor in found.terms if isinstance(atom, Var))
     nonlinear = tuple((atom, factor) for atom, factor in found.terms if not isinstance(atom, Var))
-    nodes = [node for atom, _ in nonlinear for node in walk(atom)]
-    names = frozenset(node.name for node in nodes if isinstance(node, Var))
-    buffers = frozenset(node.buffer.name for node in nodes if isinstance(node, Load))
+    inside = [names_in(atom) for atom, _ in nonlinear]
+    names = frozenset[str]().union(*[each.variables for each in inside])
+    buffers = frozenset[str]().union(*[each.buffers for each in inside])
     return Form(found.constant, variables, nonlinear, names, buffers)
 
 
-def flat_index(buffer: Buffer, indices: Sequence[Expr]) -> Expr:
+def flat_index(buffer: Buffer, indices: Sequence[Expr]) -> Linear:
     """The row-major offset in elements."""
-    offset: Expr = Const(0)
-    for index, extent in zip(indices, buffer.shape, strict=True):
-        offset = binary("add", binary("mul", offset, extent), index)
+    offset = linear(indices[0]) if indices else Linear((), 0)
+    for index, extent in zip(indices[1:], buffer.shape[1:], strict=True):
+        offset = offset.times(extent).plus(linear(index))
     return offset
 
 
@@ -61,7 +64,7 @@ class IndexEmitter:
         self._forms: dict[int, tuple[Expr, Form]] = {}
 
     def index(self, expr: Expr) -> Affine | None:
-        if type(expr) is Const:
+        if isinstance(expr, Const):
             return Affine(int(expr.value))
         return self.evaluate(self.form(expr))
 
@@ -88,19 +91,18 @@ class IndexEmitter:
             parts.append((part, factor))
         return combine(parts, total) if parts else Affine(total)
 
-    def by_lane(self, expr: Expr) -> list[Affine]:
+    def by_lane(self, form: Form) -> list[Affine]:
         """The value in each lane of the vector loop, whose variable is a constant for each."""
         frame, vector = self._frame, self._frame.vector
         if vector is None:
             raise CodegenError("an index differs between lanes outside a vectorized loop")
-        form = self.form(expr)
         found: list[Affine] = []
         frame.vector = None
         for lane in range(vector.start, vector.start + vector.lanes):
             frame.ints[vector.name] = lane
             value = self.evaluate(form)
             if value is None or value.lane:
-                raise CodegenError(f"the index {expr} is not a scalar in lane {lane}")
+                raise CodegenError(f"the index {form} is not a scalar in lane {lane}")
             found.append(value)
         del frame.ints[vector.name]
         frame.vector = vector

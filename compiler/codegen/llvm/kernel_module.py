@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from llvmlite import ir
 
-from compiler.codegen.llvm.llvm_types import I8, POINTER, Literal
+from compiler.codegen.llvm.llvm_types import I8, POINTER, Literal, suffix
 from compiler.target import Target
 
 
@@ -22,6 +22,7 @@ class KernelModule:
         self.module = ir.Module(name=name)
         self.target = target
         self.has_fma = target.has("fma")
+        self._fmas: dict[ir.Type, str] = {}
         self._zeros: ir.GlobalVariable | None = None
         self._zero_bytes = 0
 
@@ -29,6 +30,14 @@ class KernelModule:
         """An external function or intrinsic."""
         found = self.module.globals.get(name)
         return ir.Function(self.module, ir.FunctionType(result, arguments), name) if found is None else found
+
+    def fma(self, kind: ir.Type) -> str:
+        """A call of the fused multiply-add on values of type `kind`, up to the arguments."""
+        found = self._fmas.get(kind)
+        if found is None:
+            function = self.declare(f"llvm.fma.{suffix(kind)}", kind, [kind] * 3)
+            found = self._fmas[kind] = f"call {kind} {function.get_reference()}"
+        return found
 
     def define(self, name: str, result: ir.Type, arguments: Sequence[ir.Type], internal: bool = True) -> ir.Function:
         """A function without blocks yet, with the target's attributes; internal ones do not leave the object."""

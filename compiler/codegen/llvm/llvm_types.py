@@ -1,5 +1,6 @@
 """numpy dtypes as LLVM types and constants. A bool is i1 as a value and one byte in memory; a vector type is made for each lane count."""
 
+import functools
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ I1, I8, I32, I64 = ir.IntType(1), ir.IntType(8), ir.IntType(32), ir.IntType(64)
 FLOAT, DOUBLE, HALF = ir.FloatType(), ir.DoubleType(), ir.HalfType()
 POINTER, VOID = ir.PointerType(), ir.VoidType()
 
-_VALUE_TYPES = {
+_BY_NAME = {
     "bool": I1,
     "int8": I8,
     "uint8": I8,
@@ -27,35 +28,39 @@ _VALUE_TYPES = {
     "float32": FLOAT,
     "float64": DOUBLE,
 }
+_VALUE_TYPES = {np.dtype(name): kind for name, kind in _BY_NAME.items()}
 _SUFFIXES = {FLOAT: "f32", DOUBLE: "f64", HALF: "f16", I1: "i1", I8: "i8", ir.IntType(16): "i16", I32: "i32", I64: "i64", POINTER: "p0"}
 
 
 class Literal(ir.Value):  # type: ignore[misc]
     """A constant, spelled as LLVM's assembly has it."""
 
-    __slots__ = ("_reference", "type")
+    __slots__ = ("_reference", "operand", "type")
 
     def __init__(self, kind: ir.Type, reference: str) -> None:
         self.type = kind
         self._reference = reference
+        self.operand = f"{kind} {reference}"
 
     def get_reference(self) -> str:
         return self._reference
 
     def __str__(self) -> str:
-        return f"{self.type} {self._reference}"
+        return self.operand
 
 
 def value_type(dtype: Dtype) -> ir.Type:
-    if dtype.name not in _VALUE_TYPES:
-        raise CodegenError(f"dtype {dtype.name} has no LLVM code; supported: {', '.join(_VALUE_TYPES)}")
-    return _VALUE_TYPES[dtype.name]
+    found = _VALUE_TYPES.get(dtype)
+    if found is None:
+        raise CodegenError(f"dtype {dtype.name} has no LLVM code; supported: {', '.join(_BY_NAME)}")
+    return found
 
 
 def memory_type(dtype: Dtype) -> ir.Type:
     return I8 if dtype.kind == "b" else value_type(dtype)
 
 
+@functools.cache
 def vector_of(scalar: ir.Type, lanes: int) -> ir.Type:
     """The vector type of `lanes` lanes; the scalar itself for 0."""
     return ir.VectorType(scalar, lanes) if lanes else scalar
@@ -94,7 +99,7 @@ def _wrap(value: int, width: int) -> int:
 def lane_numbers(scalar: ir.IntType, lanes: int, stride: int = 1) -> ir.Value:
     """<0, stride, 2 * stride, ...>."""
     items = ", ".join(f"{scalar} {lane * stride}" for lane in range(lanes))
-    return Literal(ir.VectorType(scalar, lanes), f"<{items}>")
+    return Literal(vector_of(scalar, lanes), f"<{items}>")
 
 
 def poison(kind: ir.Type) -> ir.Value:

@@ -21,7 +21,7 @@ from llvmlite import ir
 
 from compiler.codegen.llvm.affine import Affine, Terms, combine
 from compiler.codegen.llvm.frame import Frame, Storage
-from compiler.codegen.llvm.index_emitter import Form, IndexEmitter, flat_index
+from compiler.codegen.llvm.index_emitter import Form, IndexEmitter, flat_index, form_of
 from compiler.codegen.llvm.llvm_types import (
     I1,
     I32,
@@ -41,7 +41,7 @@ from compiler.codegen.llvm.llvm_types import (
 from compiler.codegen.llvm.scope import Scope
 from compiler.errors import CodegenError
 from compiler.loop_ir import Store
-from compiler.te import Expr, Load
+from compiler.te import Load
 
 BASE_ALIGN = 64
 _PREFETCH_TO_READ_INTO_L1 = (0, 3, 1)  # read, most local, data
@@ -71,7 +71,7 @@ class MemoryEmitter:
     def __init__(self, frame: Frame, indices: IndexEmitter) -> None:
         self._frame = frame
         self._indices = indices
-        self._flat: dict[int, tuple[Load | Store, Expr]] = {}
+        self._forms: dict[int, tuple[Load | Store, Form]] = {}
 
     def load(self, node: Load) -> ir.Value:
         access, offset = self._access(node)
@@ -82,11 +82,13 @@ class MemoryEmitter:
             return self._register(storage, access, offset)
         if self._frame.guards:
             return self._guarded_load(access, offset)
-        loads = access.home.loads.setdefault(storage.buffer.name, {})
+        home = access.home
+        loads = home.loads.get(storage.buffer.name)
+        if loads is None:
+            loads = home.loads[storage.buffer.name] = {}
         key = (access.terms, offset, access.stride, access.lanes)
         found = loads.get(key)
         if found is None:
-            home = access.home
             if home is not self._frame.scope:
                 if home.hoisted_loads * 2 >= self._frame.module.target.vector_registers:
                     return self._load_at(self._frame.scope, access, offset)
@@ -119,25 +121,27 @@ class MemoryEmitter:
     def _access(self, node: Load | Store) -> tuple[Access | None, int]:
         """The access, and its offset here; None where lanes differ in a way that is not linear."""
         frame = self._frame
-        accesses = frame.scope.accesses.setdefault(frame.vector.key if frame.vector else 0, {})
-        access = accesses.get(id(node))
+        accesses = frame.scope.accesses
+        key = (id(node), frame.vector.key if frame.vector else 0)
+        access = accesses.get(key)
         if access is None:
-            form = self._indices.form(self._flat_index(node))
+            form = self._form(node)
             access = self._resolve(node, form)
-            if access is not None and not form.buffers and not any(name in frame.ints for name in form.names):
-                accesses[id(node)] = access
-        if access is None:
-            return None, 0
+            if access is None:
+                return None, 0
+            if not form.buffers and not any(name in frame.ints for name in form.names):
+                accesses[key] = access
         offset: int = access.constant
         ints = frame.ints
         for name, factor in access.steps:
             offset += factor * ints[name]
         return access, offset
 
-    def _flat_index(self, node: Load | Store) -> Expr:
-        found = self._flat.get(id(node))
+    def _form(self, node: Load | Store) -> Form:
+        """Of the flat index."""
+        found = self._forms.get(id(node))
         if found is None:
-            found = self._flat[id(node)] = (node, flat_index(node.buffer, node.indices))
+            found = self._forms[id(node)] = (node, form_of(flat_index(node.buffer, node.indices)))
         return found[1]
 
     def _resolve(self, node: Load | Store, form: Form) -> Access | None:
@@ -236,7 +240,7 @@ class MemoryEmitter:
         scope = self._frame.scope
         scalar, mask = self._guard()
         if mask is None:
-            return scope.broadcast(scalar, lanes) if scalar is not None else constant(ir.VectorType(I1, lanes), True)
+            return scope.broadcast(scalar, lanes) if scalar is not None else constant(vector_of(I1, lanes), True)
         return mask if scalar is None else self._both(scope, mask, scope.broadcast(scalar, lanes))
 
     def _guarded_load(self, access: Access, offset: int) -> ir.Value:
@@ -269,7 +273,7 @@ class MemoryEmitter:
 
     def _masked_load(self, access: Access, offset: int) -> ir.Value:
         scope = self._frame.scope
-        vector = ir.VectorType(memory_type(access.storage.buffer.dtype), access.lanes)
+        vector = vector_of(memory_type(access.storage.buffer.dtype), access.lanes)
         pointer, align = self._address(scope, access, offset)
         if access.stride == 1:
             function = self._frame.module.declare(f"llvm.masked.load.{suffix(vector)}.p0", vector, [POINTER, I32, _mask(vector), vector])
@@ -281,7 +285,7 @@ class MemoryEmitter:
 
     def _pointers(self, base: ir.Value, numbers: ir.Value, storage: Storage) -> ir.Value:
         """A vector of addresses: base + numbers * element size."""
-        kind = ir.VectorType(POINTER, numbers.type.count)
+        kind = vector_of(POINTER, numbers.type.count)
         element = f"i{8 * storage.buffer.dtype.itemsize}"
         text = f"getelementptr {element}, ptr {base.get_reference()}, {numbers.type} {numbers.get_reference()}"
         return self._frame.scope.instruction(kind, text)
@@ -323,9 +327,9 @@ class MemoryEmitter:
     def _gather(self, node: Load) -> ir.Value:
         """A load whose lanes are not evenly spaced."""
         storage = self._memory_of(node)
-        scope, vector = self._frame.scope, ir.VectorType(memory_type(node.buffer.dtype), self._frame.lanes)
+        scope, vector = self._frame.scope, vector_of(memory_type(node.buffer.dtype), self._frame.lanes)
         if self._frame.guards:
-            numbers = self._indices.lane_values(self._flat_index(node))
+            numbers = self._indices.lane_values(flat_index(node.buffer, node.indices).expr())
             loaded = self._gather_from(self._pointers(storage.pointer, numbers, storage), vector, storage)
         else:
             size = node.buffer.dtype.itemsize
@@ -339,7 +343,7 @@ class MemoryEmitter:
         vector = self._to_memory(storage, scope.broadcast(value, self._frame.lanes))
         self._forget_loads(node.buffer.name)
         if self._frame.guards:
-            numbers = self._indices.lane_values(self._flat_index(node))
+            numbers = self._indices.lane_values(flat_index(node.buffer, node.indices).expr())
             self._scatter_to(self._pointers(storage.pointer, numbers, storage), vector, storage)
             return
         for lane, pointer in enumerate(self._each_lane(node, storage)):
@@ -358,7 +362,7 @@ class MemoryEmitter:
     def _each_lane(self, node: Load | Store, storage: Storage) -> list[ir.Value]:
         """The address of every lane, with the lane's number as a constant of the index."""
         size = node.buffer.dtype.itemsize
-        offsets = self._indices.by_lane(self._flat_index(node))
+        offsets = self._indices.by_lane(self._form(node))
         scope = self._frame.scope
         return [scope.offset(self._frame.pointer(storage, offset.terms), offset.constant * size) for offset in offsets]
 
@@ -389,4 +393,4 @@ class MemoryEmitter:
 
 
 def _mask(vector: ir.Type) -> ir.Type:
-    return ir.VectorType(I1, vector.count)
+    return vector_of(I1, vector.count)

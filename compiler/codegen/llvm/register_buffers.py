@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from itertools import product
 
 from compiler.codegen.llvm.index_emitter import flat_index
-from compiler.loop_ir import For, LoopKind, Stmt, Store, expressions, linear, sub_statements
-from compiler.te import Buffer, Expr, Load, Var, walk
+from compiler.loop_ir import For, LoopKind, Stmt, Store, expressions, sub_statements
+from compiler.te import Buffer, Expr, Load, Var, distinct_nodes, names_in
 
 MAX_VALUES = 4096
 
@@ -66,9 +66,10 @@ def _accesses(stmt: Stmt, buffer: Buffer, loops: Loops) -> Iterator[tuple[tuple[
     if isinstance(stmt, Store) and stmt.buffer.name == buffer.name:
         yield stmt.indices, loops, True
     for expr in expressions(stmt):
-        for node in walk(expr):
-            if isinstance(node, Load) and node.buffer.name == buffer.name:
-                yield node.indices, loops, False
+        if buffer.name in names_in(expr).buffers:
+            for node in distinct_nodes(expr):
+                if isinstance(node, Load) and node.buffer.name == buffer.name:
+                    yield node.indices, loops, False
     for sub in sub_statements(stmt):
         yield from _accesses(sub, buffer, loops)
 
@@ -83,7 +84,7 @@ def _inside(loop: For, loops: Loops) -> Loops:
 
 
 def _access_pieces(buffer: Buffer, indices: tuple[Expr, ...], loops: Loops, private_lanes: int) -> Pieces | None:
-    form = linear(flat_index(buffer, indices))
+    form = flat_index(buffer, indices)
     constant, stride = form.constant, 0
     ranges: list[tuple[int, range]] = []
     for atom, factor in form.terms:

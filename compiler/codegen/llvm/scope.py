@@ -13,18 +13,20 @@ from typing import Any
 
 from llvmlite import ir
 
-from compiler.codegen.llvm.llvm_types import I32, POINTER, Literal, lanes_of, vector_of
+from compiler.codegen.llvm.llvm_types import I1, I32, POINTER, Literal, lanes_of, vector_of
 
 
 class Instruction(ir.Value):  # type: ignore[misc]
-    """A finished instruction. home: the scope whose open end it was appended to; splat: the vector of copies of it, once made."""
+    """A finished instruction. operand: its type and name; home: the scope whose open end it was appended to; splat: the vector of copies
+    of it, once made."""
 
-    __slots__ = ("_reference", "_text", "home", "splat", "type")
+    __slots__ = ("_reference", "_text", "home", "operand", "splat", "type")
 
     def __init__(self, kind: ir.Type, reference: str, text: str, home: "Scope") -> None:
         self.type = kind
         self.home = home
         self.splat: ir.Value | None = None
+        self.operand = f"{kind} {reference}"
         self._reference = reference
         self._text = text
 
@@ -33,6 +35,11 @@ class Instruction(ir.Value):  # type: ignore[misc]
 
     def __str__(self) -> str:
         return self._text
+
+
+def operand(value: ir.Value) -> str:
+    """`value` with its type, as instructions spell their operands."""
+    return value.operand if isinstance(value, Instruction | Literal) else f"{value.type} {value.get_reference()}"
 
 
 @dataclass(slots=True)
@@ -62,7 +69,7 @@ class Scope(ir.IRBuilder):  # type: ignore[misc]
         self.hoisted_loads = 0
         self.values: dict[Hashable, ir.Value] = {}
         self.loads: dict[str, dict[Hashable, ir.Value]] = {}
-        self.accesses: dict[int, dict[int, Any]] = {}
+        self.accesses: dict[tuple[int, int], Any] = {}
         self._numbers = numbers
 
     def once(self, key: Hashable, emit: Callable[[], ir.Value]) -> ir.Value:
@@ -85,11 +92,11 @@ class Scope(ir.IRBuilder):  # type: ignore[misc]
     def offset(self, pointer: ir.Value, size_bytes: int) -> ir.Value:
         if size_bytes == 0:
             return pointer
-        return self.instruction(POINTER, f"getelementptr i8, ptr {pointer.get_reference()}, i64 {size_bytes}")
+        return self.instruction(POINTER, f"getelementptr i8, {operand(pointer)}, i64 {size_bytes}")
 
     def advance(self, pointer: ir.Value, index: ir.Value, element_bytes: int) -> ir.Value:
         kind = f"i{8 * element_bytes}"
-        return self.instruction(POINTER, f"getelementptr {kind}, ptr {pointer.get_reference()}, i64 {index.get_reference()}")
+        return self.instruction(POINTER, f"getelementptr {kind}, {operand(pointer)}, {operand(index)}")
 
     def moving_pointer(self, loop: Loop, start: ir.Value, step_bytes: int) -> ir.Value:
         """A phi at the head of this scope's loop: `start`, and `step_bytes` further in each iteration."""
@@ -102,41 +109,40 @@ class Scope(ir.IRBuilder):  # type: ignore[misc]
         return phi
 
     def load_value(self, kind: ir.Type, pointer: ir.Value, align: int) -> ir.Value:
-        return self.instruction(kind, f"load {kind}, ptr {pointer.get_reference()}, align {align}")
+        return self.instruction(kind, f"load {kind}, {operand(pointer)}, align {align}")
 
     def store_value(self, value: ir.Value, pointer: ir.Value, align: int) -> None:
-        self.statement(f"store {value.type} {value.get_reference()}, ptr {pointer.get_reference()}, align {align}")
+        self.statement(f"store {operand(value)}, {operand(pointer)}, align {align}")
 
     def intrinsic(self, function: ir.Function, kind: ir.Type, *arguments: ir.Value) -> ir.Value:
         """A call of `function`, which returns `kind`."""
-        given = ", ".join([f"{argument.type} {argument.get_reference()}" for argument in arguments])
+        given = ", ".join(map(operand, arguments))
         return self.instruction(kind, f"call {kind} {function.get_reference()}({given})")
 
     def arithmetic(self, opcode: str, a: ir.Value, b: ir.Value) -> ir.Value:
         """A binary instruction: fadd, fmul, add, and, ..."""
         kind = a.type
-        return self.instruction(kind, f"{opcode} {kind} {a.get_reference()}, {b.get_reference()}")
+        return self.instruction(kind, f"{opcode} {operand(a)}, {b.get_reference()}")
 
     def compare(self, predicate: str, a: ir.Value, b: ir.Value) -> ir.Value:
         """predicate: `fcmp olt`, `icmp slt`, ..."""
-        kind = vector_of(ir.IntType(1), lanes_of(a.type))
-        return self.instruction(kind, f"{predicate} {a.type} {a.get_reference()}, {b.get_reference()}")
+        kind = vector_of(I1, lanes_of(a.type))
+        return self.instruction(kind, f"{predicate} {operand(a)}, {b.get_reference()}")
 
     def choose(self, condition: ir.Value, then: ir.Value, otherwise: ir.Value) -> ir.Value:
-        given = ", ".join([f"{value.type} {value.get_reference()}" for value in (condition, then, otherwise)])
-        return self.instruction(then.type, f"select {given}")
+        return self.instruction(then.type, f"select {operand(condition)}, {operand(then)}, {operand(otherwise)}")
 
     def convert(self, opcode: str, value: ir.Value, kind: ir.Type) -> ir.Value:
         """A conversion: sitofp, trunc, bitcast, ..."""
-        return value if value.type == kind else self.instruction(kind, f"{opcode} {value.type} {value.get_reference()} to {kind}")
+        return value if value.type == kind else self.instruction(kind, f"{opcode} {operand(value)} to {kind}")
 
     def broadcast(self, value: ir.Value, lanes: int) -> ir.Value:
         """`value` in every lane; a vector stays itself. The copies are made where the scalar is, for every loop inside that scope."""
         if isinstance(value.type, ir.VectorType):
             return value
-        kind = ir.VectorType(value.type, lanes)
+        kind = vector_of(value.type, lanes)
         if isinstance(value, Literal):
-            return Literal(kind, f"splat ({value.type} {value.get_reference()})")
+            return Literal(kind, f"splat ({operand(value)})")
         if not isinstance(value, Instruction) or value.home.closed:
             return self.once(("splat", value.get_reference(), lanes), lambda: self._splat(value, kind))
         if value.splat is None or value.splat.type.count != lanes:
@@ -144,26 +150,24 @@ class Scope(ir.IRBuilder):  # type: ignore[misc]
         return value.splat
 
     def _splat(self, value: ir.Value, kind: ir.Type) -> ir.Value:
-        first = self.instruction(kind, f"insertelement {kind} poison, {value.type} {value.get_reference()}, i64 0")
-        return self.shuffle(first, first, [0] * kind.count)
+        first = self.instruction(kind, f"insertelement {kind} poison, {operand(value)}, i64 0")
+        return self.instruction(kind, f"shufflevector {operand(first)}, {operand(first)}, <{kind.count} x i32> zeroinitializer")
 
     def shuffle(self, a: ir.Value, b: ir.Value, lanes: list[int]) -> ir.Value:
-        kind = ir.VectorType(a.type.element, len(lanes))
-        numbers = "zeroinitializer" if not any(lanes) else f"<{', '.join(f'{I32} {lane}' for lane in lanes)}>"
-        operands = f"{a.type} {a.get_reference()}, {b.type} {b.get_reference()}"
-        return self.instruction(kind, f"shufflevector {operands}, <{len(lanes)} x i32> {numbers}")
+        kind = vector_of(a.type.element, len(lanes))
+        numbers = f"<{', '.join(f'{I32} {lane}' for lane in lanes)}>"
+        return self.instruction(kind, f"shufflevector {operand(a)}, {operand(b)}, <{len(lanes)} x i32> {numbers}")
 
     def lane(self, value: ir.Value, number: int) -> ir.Value:
         """One lane of a vector; a scalar stays itself."""
         if not isinstance(value.type, ir.VectorType):
             return value
-        return self.instruction(value.type.element, f"extractelement {value.type} {value.get_reference()}, i64 {number}")
+        return self.instruction(value.type.element, f"extractelement {operand(value)}, i64 {number}")
 
     def assemble(self, lanes: list[ir.Value]) -> ir.Value:
         """A vector of scalars."""
-        kind = ir.VectorType(lanes[0].type, len(lanes))
+        kind = vector_of(lanes[0].type, len(lanes))
         result = Literal(kind, "poison")
         for number, value in enumerate(lanes):
-            text = f"insertelement {kind} {result.get_reference()}, {value.type} {value.get_reference()}, i64 {number}"
-            result = self.instruction(kind, text)
+            result = self.instruction(kind, f"insertelement {operand(result)}, {operand(value)}, i64 {number}")
         return result

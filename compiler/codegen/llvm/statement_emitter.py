@@ -15,6 +15,7 @@ Register values that a loop's body writes are phis at its head.
 """
 
 from collections.abc import Callable
+from functools import partial
 
 from llvmlite import ir
 
@@ -32,6 +33,7 @@ from compiler.te import Binary, Buffer, Expr
 MAX_LANES = 256
 
 EmitParallel = Callable[[Frame, For], None]
+Plan = Callable[[], None]
 
 
 class StatementEmitter:
@@ -42,54 +44,68 @@ class StatementEmitter:
         self._expressions = ExpressionEmitter(frame)
         self._emit_parallel = emit_parallel
         self._stored: dict[int, tuple[Stmt, frozenset[str]]] = {}
+        self._plans: dict[int, tuple[Stmt, Plan]] = {}
 
     def emit(self, stmt: Stmt) -> None:
+        self._plan(stmt)()
+
+    def _plan(self, stmt: Stmt) -> Plan:
+        """What emits `stmt`, each time that it is called: decided once for all copies of an unrolled loop's body."""
+        found = self._plans.get(id(stmt))
+        if found is None:
+            found = self._plans[id(stmt)] = (stmt, self._make_plan(stmt))
+        return found[1]
+
+    def _make_plan(self, stmt: Stmt) -> Plan:
         match stmt:
             case Store():
-                self._expressions.memory.store(stmt, self._expressions.value(stmt.value))
+                store, value = self._expressions.memory.store, self._expressions.plan(stmt.value)
+                return lambda: store(stmt, value())
             case For():
-                self._loop(stmt)
-            case Seq():
-                for sub in stmt.stmts:
-                    self.emit(sub)
-            case IfThen():
-                self._if_then(stmt.condition, stmt.body)
+                return self._plan_loop(stmt)
+            case Seq(stmts):
+                return partial(self._sequence, stmts)
+            case IfThen(condition, body):
+                return partial(self._if_then, conjuncts(condition), body)
             case Allocate():
-                self._allocate(stmt)
-            case _:
-                raise CodegenError(f"{type(stmt).__name__} cannot stand in a lowered function")
+                return partial(self._allocate, stmt)
+        raise CodegenError(f"{type(stmt).__name__} cannot stand in a lowered function")
 
-    def _loop(self, loop: For) -> None:
+    def _sequence(self, stmts: tuple[Stmt, ...]) -> None:
+        for stmt in stmts:
+            self.emit(stmt)
+
+    def _plan_loop(self, loop: For) -> Plan:
         if is_unrolled(loop):
-            self._unrolled(loop)
-        elif loop.kind is LoopKind.SERIAL:
-            self.serial(loop, constant(I64, loop.start), constant(I64, loop.start + loop.extent))
-        elif loop.kind is LoopKind.VECTORIZED:
-            self._vectorized(loop)
-        elif loop.kind is LoopKind.PARALLEL:
-            self._emit_parallel(self._frame, loop)
-        else:
-            raise CodegenError(f"loop {loop.name} is {loop.kind}: a CPU has none of that kind")
+            return partial(self._unrolled, loop)
+        if loop.kind is LoopKind.SERIAL:
+            return partial(self.serial, loop, constant(I64, loop.start), constant(I64, loop.start + loop.extent))
+        if loop.kind is LoopKind.VECTORIZED:
+            if loop.extent > MAX_LANES:
+                raise CodegenError(f"vectorized loop {loop.name} has {loop.extent} lanes; at most {MAX_LANES} are allowed")
+            return partial(self._vectorized, loop, Vector(loop.name, loop.start, loop.extent, id(loop)), Affine(loop.start, lane=1))
+        if loop.kind is LoopKind.PARALLEL:
+            return partial(self._emit_parallel, self._frame, loop)
+        raise CodegenError(f"loop {loop.name} is {loop.kind}: a CPU has none of that kind")
 
     def _unrolled(self, loop: For) -> None:
-        ints = self._frame.ints
-        hidden = ints.get(loop.name)
+        name, ints, check_size = loop.name, self._frame.ints, self._frame.check_size
+        hidden = ints.get(name)
+        body = self._plan(loop.body)
         for value in range(loop.start, loop.start + loop.extent):
-            ints[loop.name] = value
-            self.emit(loop.body)
-            self._frame.check_size()
-        del ints[loop.name]
+            ints[name] = value
+            body()
+            check_size()
+        del ints[name]
         if hidden is not None:
-            ints[loop.name] = hidden
+            ints[name] = hidden
 
-    def _vectorized(self, loop: For) -> None:
+    def _vectorized(self, loop: For, vector: Vector, variable: Affine) -> None:
         frame = self._frame
         if frame.vector is not None:
             raise CodegenError(f"vectorized loop {loop.name} stands inside vectorized loop {frame.vector.name}")
-        if loop.extent > MAX_LANES:
-            raise CodegenError(f"vectorized loop {loop.name} has {loop.extent} lanes; at most {MAX_LANES} are allowed")
-        frame.vector = Vector(loop.name, loop.start, loop.extent, id(loop))
-        frame.variables[loop.name] = Affine(loop.start, lane=1)
+        frame.vector = vector
+        frame.variables[loop.name] = variable
         self.emit(loop.body)
         del frame.variables[loop.name]
         frame.vector = None
@@ -155,22 +171,23 @@ class StatementEmitter:
             found = self._stored[id(stmt)] = (stmt, names)
         return found[1]
 
-    def _if_then(self, expr: Expr, body: Stmt) -> None:
-        if isinstance(expr, Binary) and expr.op == "and":
-            self._if_then(expr.a, IfThen(expr.b, body))
+    def _if_then(self, conditions: tuple[Expr, ...], body: Stmt) -> None:
+        if not conditions:
+            self.emit(body)
             return
-        condition = self._expressions.condition(expr)
+        first, rest = conditions[0], conditions[1:]
+        condition = self._expressions.condition(first)
         if isinstance(condition, bool):
             if condition:
-                self.emit(body)
+                self._if_then(rest, body)
         elif lanes_of(condition.type):
             frame = self._frame
             saved = frame.guards
             frame.guards = (*saved, condition)
-            self.emit(body)
+            self._if_then(rest, body)
             frame.guards = saved
         else:
-            self._branch(condition, lambda: self.emit(body))
+            self._branch(condition, lambda: self._if_then(rest, body))
 
     def share(self, loop: For, start: ir.Value, end: ir.Value) -> None:
         """The iterations of a parallel loop from `start` to `end`, possibly none."""
@@ -222,3 +239,10 @@ class StatementEmitter:
         kind = memory_type(buffer.dtype)
         pointer = frame.entry.once((buffer.name, count, str(kind)), lambda: frame.allocate(kind, count))
         return Storage(buffer, pointer, private_lanes)
+
+
+def conjuncts(condition: Expr) -> tuple[Expr, ...]:
+    """The conditions of a conjunction, in the order of evaluation."""
+    if isinstance(condition, Binary) and condition.op == "and":
+        return (*conjuncts(condition.a), *conjuncts(condition.b))
+    return (condition,)
