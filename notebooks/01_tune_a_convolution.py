@@ -146,7 +146,7 @@ rows = features(space, drawn)
 half = len(drawn) // 2
 model = XGBoostCostModel(seed=0)
 model.fit(rows[:half], drawn_secs[:half])
-predicted = model.predict(rows[half:])
+predicted = model.predict(rows[half:]).log_secs
 figure, axes = plt.subplots(figsize=(4, 3))
 axes.plot(predicted, drawn_secs[half:] * 1e6, ".")
 axes.set(xlabel="predicted (log, up to a constant)", ylabel="measured microseconds", yscale="log")

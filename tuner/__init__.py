@@ -1,7 +1,16 @@
 """Propose candidates, learn from their times, decide where the next trial goes. Below: `records_db`; next: `tilewright`, the face."""
 
-from tuner.annealing_search import AnnealingSearch
-from tuner.cost_model import CostModel, XGBoostCostModel
+from tuner.cost_models import (
+    COST_MODELS,
+    CostModel,
+    FeatureEncoder,
+    ModelFactory,
+    Prediction,
+    XGBoostCostModel,
+    features,
+    model_factory,
+    register_cost_model,
+)
 from tuner.events import (
     Event,
     Listener,
@@ -13,18 +22,25 @@ from tuner.events import (
     TrialDone,
     TuneResult,
 )
-from tuner.features import FeatureEncoder, features
-from tuner.genetic_search import GeneticSearch
-from tuner.grid_search import GridSearch
-from tuner.model_guided_search import ModelGuidedSearch
-from tuner.random_search import RandomSearch
 from tuner.scheduler import BudgetScheduler, TaskProgress
-from tuner.search_strategy import STRATEGIES, Search, SearchStrategy, make_strategy, register_strategy
+from tuner.strategies import (
+    STRATEGIES,
+    AnnealingSearch,
+    GeneticSearch,
+    GridSearch,
+    ModelGuidedSearch,
+    RandomSearch,
+    Search,
+    SearchStrategy,
+    make_strategy,
+    register_strategy,
+)
 from tuner.task import Task, make_task, make_variant_tasks, operation_count
 from tuner.tune import TuneOptions, build_workers, tune_tasks
 
 __all__ = [
     "AnnealingSearch",
+    "COST_MODELS",
     "BudgetScheduler",
     "CostModel",
     "Event",
@@ -32,7 +48,9 @@ __all__ = [
     "GeneticSearch",
     "GridSearch",
     "Listener",
+    "ModelFactory",
     "ModelGuidedSearch",
+    "Prediction",
     "Progress",
     "RandomSearch",
     "STRATEGIES",
@@ -53,7 +71,9 @@ __all__ = [
     "make_strategy",
     "make_task",
     "make_variant_tasks",
+    "model_factory",
     "operation_count",
+    "register_cost_model",
     "register_strategy",
     "tune_tasks",
 ]

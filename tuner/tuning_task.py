@@ -10,7 +10,7 @@ from records_db import Record, Source
 from schedule_space import Candidate
 from tuner.events import TaskResult
 from tuner.scheduler import TaskProgress
-from tuner.search_strategy import make_strategy
+from tuner.strategies import make_strategy
 from tuner.task import Task, operation_count
 
 ABANDON_RATIO = 3.0  # slower than this times the best: given up after one call

@@ -7,10 +7,9 @@ measured candidates to neighbours that score better; take the top, and a few at 
 import numpy as np
 
 from schedule_space import Candidate, ScheduleSpace
-from tuner.candidate_pool import CandidatePool
-from tuner.cost_model import CostModel, XGBoostCostModel
-from tuner.features import FeatureEncoder, Matrix
-from tuner.search_strategy import Search, register_strategy
+from tuner.cost_models import FeatureEncoder, Matrix, ModelFactory
+from tuner.strategies.candidate_pool import CandidatePool
+from tuner.strategies.search_strategy import Search, register_strategy
 
 FIRST_BATCH = 12  # measured candidates, failures included, before the model is asked
 SPREAD_DRAWS = 128
@@ -26,11 +25,11 @@ EXPLORING_SHARE = 0.15
 class ModelGuidedSearch(Search):
     """Needs some ten measurements to be better than chance."""
 
-    def __init__(self, space: ScheduleSpace, rng: np.random.Generator) -> None:
-        super().__init__(space, rng)
+    def __init__(self, space: ScheduleSpace, rng: np.random.Generator, make_model: ModelFactory) -> None:
+        super().__init__(space, rng, make_model)
         self._encoder = FeatureEncoder(space)
         self._pool = CandidatePool(self._encoder)
-        self._model: CostModel = XGBoostCostModel(int(rng.integers(1 << 31)))
+        self._model = make_model(space, int(rng.integers(1 << 31)))
         self._rows: Matrix = self._encoder.encode([])
 
     def propose(self, count: int) -> list[Candidate]:
@@ -53,14 +52,14 @@ class ModelGuidedSearch(Search):
         pool = self._pool
         pool.drop(self.history.is_claimed)
         pool.add(self.draw(FRESH_DRAWS if len(pool) else FIRST_DRAWS))
-        scores = self._model.predict(pool.rows)
+        scores = self._model.predict(pool.rows).log_secs
         climbers = [observation.candidate for observation in self.history.ranked()[:CLIMBERS]]
         climbed: set[Candidate] = set()
         for _ in range(CLIMBING_STEPS):
             climbed.update(climbers)
             reached = (neighbour for climber in climbers for neighbour in self.space.neighbours(climber))
             new_rows = pool.add(neighbour for neighbour in reached if not self.history.is_claimed(neighbour))
-            scores = np.concatenate([scores, self._model.predict(new_rows)])
+            scores = np.concatenate([scores, self._model.predict(new_rows).log_secs])
             ahead = (pool.candidates[position] for position in np.argsort(scores, kind="stable")[: 4 * CLIMBERS])
             climbers = [candidate for candidate in ahead if candidate not in climbed][:CLIMBERS]
         pool.keep(np.argsort(scores, kind="stable")[:POOL])

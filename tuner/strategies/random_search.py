@@ -1,7 +1,7 @@
 """Random search: the yardstick of the others."""
 
 from schedule_space import Candidate
-from tuner.search_strategy import Search, register_strategy
+from tuner.strategies.search_strategy import Search, register_strategy
 
 
 @register_strategy("random")

@@ -1,4 +1,4 @@
-"""Candidates that a model may choose from, with their features, computed once for each. Used by `tuner/model_guided_search.py`."""
+"""Candidates that a model may choose from, with their features, computed once each. Used by `tuner/strategies/model_guided_search.py`."""
 
 from collections.abc import Callable, Iterable
 
@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from schedule_space import Candidate
-from tuner.features import FeatureEncoder, Matrix
+from tuner.cost_models import FeatureEncoder, Matrix
 
 
 class CandidatePool:

@@ -7,7 +7,8 @@ import numpy as np
 
 from measure import Measurement
 from schedule_space import Candidate, ScheduleSpace
-from tuner.search_strategy import Search, register_strategy
+from tuner.cost_models import ModelFactory
+from tuner.strategies.search_strategy import Search, register_strategy
 
 WALKERS = 8
 FIRST_TEMPERATURE = 0.4  # of log(seconds): a step to a candidate 1.5 times slower is taken with a chance of 1/e
@@ -32,8 +33,8 @@ class _Walker:
 class AnnealingSearch(Search):
     """The energy is log(seconds). Candidates of an earlier session place the walkers."""
 
-    def __init__(self, space: ScheduleSpace, rng: np.random.Generator) -> None:
-        super().__init__(space, rng)
+    def __init__(self, space: ScheduleSpace, rng: np.random.Generator, make_model: ModelFactory) -> None:
+        super().__init__(space, rng, make_model)
         self._walkers = [_Walker() for _ in range(WALKERS)]
         self._next_walker = 0
         self._steps: dict[Candidate, _Walker] = {}

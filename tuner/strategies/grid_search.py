@@ -6,13 +6,14 @@ from itertools import islice
 import numpy as np
 
 from schedule_space import Candidate, ScheduleSpace
-from tuner.search_strategy import Search, register_strategy
+from tuner.cost_models import ModelFactory
+from tuner.strategies.search_strategy import Search, register_strategy
 
 
 @register_strategy("grid")
 class GridSearch(Search):
-    def __init__(self, space: ScheduleSpace, rng: np.random.Generator) -> None:
-        super().__init__(space, rng)
+    def __init__(self, space: ScheduleSpace, rng: np.random.Generator, make_model: ModelFactory) -> None:
+        super().__init__(space, rng, make_model)
         self._grid: Iterator[Candidate] = space.all()
 
     def propose(self, count: int) -> list[Candidate]:

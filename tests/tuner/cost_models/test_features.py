@@ -41,9 +41,9 @@ def test_the_model_ranks_what_it_has_not_seen() -> None:
     chosen = np.random.default_rng(0).permutation(len(candidates))
     seen, unseen = chosen[:120], chosen[120:]
     model = XGBoostCostModel(seed=0)
-    assert not model.predict(rows).any()
+    assert not model.predict(rows).log_secs.any()
     model.fit(rows[seen], secs[seen])
-    predicted = model.predict(rows[unseen])
+    predicted = model.predict(rows[unseen]).log_secs
     ran = np.isfinite(secs[unseen])
     assert np.corrcoef(predicted[ran], np.log(secs[unseen][ran]))[0, 1] > 0.9
     assert predicted[~ran].min() > predicted[ran].min()
@@ -54,4 +54,4 @@ def test_only_failures_teach_nothing() -> None:
     rows = features(SPACE, list(SPACE.all())[:10])
     model = XGBoostCostModel(seed=0)
     model.fit(rows, np.full(10, np.nan))
-    assert not model.predict(rows).any()
+    assert not model.predict(rows).log_secs.any()

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 
 from schedule_space import Candidate
-from tuner.history import Observation
-from tuner.search_strategy import Search, register_strategy
+from tuner.strategies.history import Observation
+from tuner.strategies.search_strategy import Search, register_strategy
 
 PARENTS = 24
 FIRST_GENERATION = 16  # random candidates before the first crossing

@@ -1,7 +1,7 @@
 """Candidates as numbers, for the cost model: a whole batch at once, from the decisions alone, without lowering anything.
 
 In: a space and its candidates. Out: one row of float64 per candidate, of a width that depends on the space only: the decisions, then the
-quantities by which the space describes a candidate (registers, footprints, traffic, remainders). Next: `tuner/cost_model.py`.
+quantities by which the space describes a candidate (registers, footprints, traffic, remainders). Next: `tuner/cost_models/cost_model.py`.
 """
 
 from collections.abc import Sequence

@@ -12,11 +12,13 @@ import numpy as np
 
 from measure import Measurement
 from schedule_space import Candidate, ScheduleSpace
-from tuner.history import History
+from tuner.cost_models import ModelFactory, model_factory
+from tuner.strategies.history import History
 
 SMALL_SPACE = 1000  # points that are listed rather than drawn by chance
 DRAWING_ROUNDS = 6
 EXTRA_DRAWS = 4
+DEFAULT_MODEL = "xgb"
 
 
 class SearchStrategy(Protocol):
@@ -30,9 +32,10 @@ class SearchStrategy(Protocol):
 class Search(ABC):
     """What all strategies share: the space's default goes first, nothing twice, and a strategy short of ideas is helped out by chance."""
 
-    def __init__(self, space: ScheduleSpace, rng: np.random.Generator) -> None:
+    def __init__(self, space: ScheduleSpace, rng: np.random.Generator, make_model: ModelFactory) -> None:
         self.space = space
         self.rng = rng
+        self.make_model = make_model
         self.history = History()
         self._default = space.default()
         self._all: list[Candidate] | None = None
@@ -96,8 +99,8 @@ def register_strategy(name: str) -> Callable[[SearchClass], SearchClass]:
     return register
 
 
-def make_strategy(name: str, space: ScheduleSpace, rng: np.random.Generator) -> SearchStrategy:
-    """A strategy by name, for one task."""
+def make_strategy(name: str, space: ScheduleSpace, rng: np.random.Generator, make_model: ModelFactory | None = None) -> SearchStrategy:
+    """A strategy by name, for one task; `make_model` makes the cost model of those that ask one."""
     if name not in STRATEGIES:
         raise ValueError(f"unknown tuner {name!r}; known: {', '.join(sorted(STRATEGIES))}")
-    return STRATEGIES[name](space, rng)
+    return STRATEGIES[name](space, rng, make_model or model_factory(DEFAULT_MODEL))
