@@ -49,7 +49,7 @@ def measure_model(network: str, model: onnx.ModelProto, peers: Sequence[Peer], t
             stack.callback(prepared[peer.name].close)
         outputs = {name: each.run(inputs)[0] for name, each in prepared.items()}
         errors = {name: relative_error(output, outputs[REFERENCE]) for name, output in outputs.items()}
-        timings = interleave({name: partial(each.time, inputs) for name, each in prepared.items()}, rounds, calls)
+        timings = interleave({name: partial(each.time, inputs) for name, each in prepared.items()}, rounds, calls, threads)
     return ModelRow(network=network, threads=threads, batch=shape[0], timings=timings, errors=errors)
 
 

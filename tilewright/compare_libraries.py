@@ -91,7 +91,7 @@ def compare(contestants: Mapping[str, Prepared], inputs: Arrays, threads: int, r
         errors = {name: largest_error(values, outputs[reference]) for name, values in outputs.items()}
         slowest = max(min(contestant.time(inputs, 2)) for contestant in contestants.values())
         calls = max(1, min(MOST_CALLS, round(VISIT_SECS / slowest)))
-        timings = interleave({name: partial(each.time, inputs) for name, each in contestants.items()}, rounds, calls)
+        timings = interleave({name: partial(each.time, inputs) for name, each in contestants.items()}, rounds, calls, threads)
     return Comparison(threads=threads, reference=reference, timings=timings, errors=errors)
 
 

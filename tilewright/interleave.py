@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from statistics import median
 from time import sleep
 
-PAUSE_SECS = 0.01  # before each visit: threads of the one before stop spinning
+PAUSE_SECS = 0.01  # before each visit
+SPINNING_SECS = 0.25  # before each visit where contestants have threads: those of the one before spin on, libgomp's for some 0.2 s
 
 TimeCalls = Callable[[int], list[float]]  # number of calls -> seconds of each, after a warm-up call that is not counted
 
@@ -43,10 +44,11 @@ def visiting_order(names: Sequence[str], rounds: int) -> list[str]:
     return [name for turn in range(rounds) for name in (names if turn % 2 == 0 else reversed(names))]
 
 
-def interleave(contestants: Mapping[str, TimeCalls], rounds: int, calls: int) -> dict[str, Timing]:
-    """Each contestant is visited `rounds` times for `calls` calls."""
+def interleave(contestants: Mapping[str, TimeCalls], rounds: int, calls: int, threads: int = 1) -> dict[str, Timing]:
+    """Each contestant is visited `rounds` times for `calls` calls. threads: that each of them runs on."""
+    pause_secs = SPINNING_SECS if threads > 1 and len(contestants) > 1 else PAUSE_SECS
     secs: dict[str, list[float]] = {name: [] for name in contestants}
     for name in visiting_order(list(contestants), rounds):
-        sleep(PAUSE_SECS)
+        sleep(pause_secs)
         secs[name] += contestants[name](calls)
     return {name: Timing(tuple(values)) for name, values in secs.items()}
