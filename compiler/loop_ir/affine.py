@@ -15,6 +15,7 @@ Range = tuple[int, int]
 Ranges = Mapping[str, Range]
 
 MEMORY = 1 << 14  # simplified expressions kept, of some 500 bytes
+MAX_KEPT_NODES = 200  # of an expression that is kept: equal ones are compared node by node, shared ones again and again
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,8 +223,9 @@ def _simplify(expr: Expr, ranges: Ranges, done: dict[int, Expr]) -> Expr:
         return Const(limits[0], INT64) if limits is not None and limits[0] == limits[1] else expr
     found = done.get(id(expr))
     if found is None:
-        if isinstance(expr, Binary) and expr.a.dtype == INT64:
-            found = _simplified(expr, tuple([ranges.get(name) for name in names_in(expr).ordered]))
+        names = names_in(expr)
+        if isinstance(expr, Binary) and names.nodes <= MAX_KEPT_NODES and expr.a.dtype == INT64:
+            found = _simplified(expr, tuple([ranges.get(name) for name in names.ordered]))
         else:
             found = _simplify_node(expr, ranges, done)
         done[id(expr)] = found

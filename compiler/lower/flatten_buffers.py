@@ -6,6 +6,7 @@ from compiler.loop_ir import Allocate, Linear, LoopFunc, Stmt, Store, Update, li
 from compiler.te import Buffer, Expr, Load, names_in, rewriter
 
 MEMORY = 1 << 13  # offsets kept: the same few occur in most candidates of a workload
+MAX_KEPT_NODES = 200  # of the indices: equal ones are compared node by node, shared ones again and again
 
 
 def flat_buffer(buffer: Buffer) -> Buffer:
@@ -37,12 +38,17 @@ def flatten_buffers(func: LoopFunc) -> LoopFunc:
 
 
 def _flat_index(buffer: Buffer, indices: tuple[Expr, ...]) -> tuple[Expr, ...]:
-    return indices if buffer.scope == "register" else (_row_major(buffer.shape, indices),)
+    if buffer.scope == "register":
+        return indices
+    few = sum([names_in(index).nodes for index in indices]) <= MAX_KEPT_NODES
+    return ((_kept_row_major if few else _row_major)(buffer.shape, indices),)
 
 
-@lru_cache(maxsize=MEMORY)
 def _row_major(shape: tuple[int, ...], indices: tuple[Expr, ...]) -> Expr:
     offset = Linear((), 0)
     for index, extent in zip(indices, shape, strict=True):
         offset = offset.times(extent).plus(linear(index))
     return simplify(offset.expr(), {})
+
+
+_kept_row_major = lru_cache(maxsize=MEMORY)(_row_major)

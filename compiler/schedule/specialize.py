@@ -13,6 +13,7 @@ from compiler.loop_ir import (
     LoopKind,
     Range,
     Stmt,
+    Update,
     expressions,
     linear,
     linear_bounds,
@@ -64,10 +65,15 @@ class Specialize:
         def clear(expr: Expr) -> Expr:
             return rewrite(expr, lambda node: Const(True, BOOL) if node in settled else None)
 
-        inside = map_statement(body, lambda _: None, clear)
+        inside = map_statement(body, _own_update, clear)
         versions = seq(IfThen(Call("not", (border,)), inside), IfThen(border, body))
         new = For(loop.name, loop.extent, versions, loop.kind, loop.reduce, loop.start)
         return LoopFunc(func.name, func.params, replace(func.body, loop, new))
+
+
+def _own_update(stmt: Stmt) -> Stmt | None:
+    """A copy, since lowering tells the updates of a reduction apart by identity."""
+    return Update(stmt.buffer, stmt.indices, stmt.combiner, stmt.value) if isinstance(stmt, Update) else None
 
 
 Limit = tuple[tuple[tuple[Expr, int], ...], int]

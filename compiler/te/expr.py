@@ -36,11 +36,15 @@ FUNCTIONS = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """Those of the variables and of the loaded buffers that occur in an expression. ordered: the variables, sorted."""
+    """Those of the variables and of the loaded buffers that occur in an expression.
+
+    ordered: the variables, sorted. nodes: how many the expression has, shared ones counted as often as they are used.
+    """
 
     variables: frozenset[str]
     buffers: frozenset[str]
     ordered: tuple[str, ...]
+    nodes: int
 
 
 class _Operators:

@@ -8,7 +8,8 @@ from operator import is_
 
 from compiler.te.expr import Binary, Call, Cast, Const, Expr, Load, Names, Reduce, Select, Var, binary, select
 
-_NOTHING = Names(frozenset(), frozenset(), ())
+_NONE = frozenset[str]()
+_NO_NAMES = Names(_NONE, _NONE, (), 1)
 
 
 def children(expr: Expr) -> tuple[Expr, ...]:
@@ -78,15 +79,22 @@ def names_in(expr: Expr) -> Names:
 
 def _find_names(expr: Expr) -> Names:
     if isinstance(expr, Var):
-        return Names(frozenset({expr.name}), frozenset(), (expr.name,))
-    own = frozenset({expr.buffer.name}) if isinstance(expr, Load) else frozenset[str]()
+        return Names(frozenset({expr.name}), frozenset(), (expr.name,), 1)
     inside = [names_in(child) for child in children(expr)]
-    variables = frozenset[str]().union(*[names.variables for names in inside])
-    buffers = own.union(*[names.buffers for names in inside])
-    for names in inside:
-        if len(names.variables) == len(variables) and len(names.buffers) == len(buffers):
-            return names
-    return Names(variables, buffers, tuple(sorted(variables))) if variables or buffers else _NOTHING
+    if not inside:
+        return Names(_NONE, frozenset({expr.buffer.name}), (), 1) if isinstance(expr, Load) else _NO_NAMES
+    largest = max(inside, key=_variable_count)
+    variables, ordered = largest.variables.union(*[names.variables for names in inside]), largest.ordered
+    if len(variables) > len(ordered):
+        ordered = tuple(sorted(variables))
+    buffers = _NONE.union(*[names.buffers for names in inside])
+    if isinstance(expr, Load):
+        buffers |= {expr.buffer.name}
+    return Names(variables, buffers, ordered, 1 + sum([names.nodes for names in inside]))
+
+
+def _variable_count(names: Names) -> int:
+    return len(names.ordered)
 
 
 Rule = Callable[[Expr], Expr | None]

@@ -1,8 +1,8 @@
 """One lowered function -> the LLVM functions of its native calling convention. Used by `generate_object.py`.
 
     void symbol(ptr params, ptr pool)                         loads the pointers, calls
-    internal void symbol.main(params, pool, ptr noalias...)   the code; a parallel loop in it becomes
-        tw_parallel_for(pool, symbol.parallel0, params, extent)
+    internal void symbol.main(params, pool, ptr noalias...)   the code (in `symbol` itself if it takes no pointers); a parallel loop in it
+        tw_parallel_for(pool, symbol.parallel0, params, extent)   becomes this call
     internal void symbol.parallel0(params, lo, hi)            loads the pointers, calls
     internal void symbol.parallel0.body(lo, hi, ptr noalias...)
 
@@ -41,12 +41,14 @@ class _FunctionEmitter:
     def emit(self) -> None:
         func = self._func
         used = self._used_params(func.body, inside_parallel=False)
-        main = self._module.define(f"{self._symbol}.main", VOID, [POINTER, POINTER] + [POINTER] * len(used))
+        entry = self._module.define_forward(self._symbol, VOID, [POINTER, POINTER], internal=False)
+        main = entry
+        if used:
+            main = self._module.define(f"{self._symbol}.main", VOID, [POINTER, POINTER] + [POINTER] * len(used))
+            self._forward(entry, main, list(entry.args), used)
         frame = self._frame(main, used, first=2)
         StatementEmitter(frame, self._outline).emit(func.body)
         frame.finish()
-        entry = self._module.define(self._symbol, VOID, [POINTER, POINTER], internal=False)
-        self._forward(entry, main, list(entry.args), used)
 
     def _used_params(self, stmt: Stmt, inside_parallel: bool) -> list[Buffer]:
         """The parameters that `stmt` accesses, parallel loops left out unless `inside_parallel`."""
@@ -85,7 +87,7 @@ class _FunctionEmitter:
         low, high = (inner.scope.arithmetic("add", bound, constant(I64, loop.start)) for bound in body.args[:2])
         statements.share(loop, low, high)
         inner.finish()
-        share = self._module.define(name, VOID, [POINTER, I64, I64])
+        share = self._module.define_forward(name, VOID, [POINTER, I64, I64])
         self._forward(share, body, list(share.args[1:]), used)
         parallel_for = self._module.declare(PARALLEL_FOR, VOID, [POINTER, POINTER, POINTER, I64])
         params, pool = frame.function.args[:2]

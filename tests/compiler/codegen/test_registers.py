@@ -8,7 +8,6 @@ import pytest
 
 from compiler.codegen.llvm.generate_object import generate_module
 from compiler.loop_ir import Allocate, For, LoopFunc, LoopKind, Seq, Stmt, Store
-from compiler.lower import LoweredKernel
 from compiler.target import Target
 from compiler.te import Buffer, Const, Expr, Load, Var, maximum
 from compiler.tensor_type import FLOAT32
@@ -54,7 +53,7 @@ def test_register_tiles(check: Check, rows: int, columns: int, lanes: int, depth
 def test_no_stack_memory_and_few_instructions_in_the_inner_loop() -> None:
     """The tile lives in phis: the loop over k has one fma per accumulator, one load per operand and no store."""
     func = matmul(4, 2, 16, 9, SERIAL)
-    text = str(generate_module(LoweredKernel(func, ()), Target.parse("x86-64-v4"), "k").module)
+    text = str(generate_module(func, Target.parse("x86-64-v4"), "k"))
     assert "alloca" not in text
     inner = max(text.split("\nloop"), key=lambda block: block.count('llvm.fma.v16f32"('))
     inner = inner.split("\ndone")[0]
@@ -69,7 +68,7 @@ def test_invariant_loads_and_addresses_stand_outside_the_loop() -> None:
     w, x, out = Buffer("w", (16,)), Buffer("x", (100,)), Buffer("out", (100, 16))
     i, lane = Var("i"), Var("l")
     body = For("l", 16, Store(out, (i, lane), Load(w, (lane,)) * Load(x, (i,))), VECTORIZED)
-    text = str(generate_module(LoweredKernel(LoopFunc("f", (w, x, out), For("i", 100, body)), ()), Target.parse("x86-64-v4"), "k").module)
+    text = str(generate_module(LoopFunc("f", (w, x, out), For("i", 100, body)), Target.parse("x86-64-v4"), "k"))
     loop = text.split("\nloop")[1].split("\ndone")[0]
     assert loop.count(" load <16 x float>") == 0
     assert loop.count(" load float") == 1

@@ -1,7 +1,8 @@
 """Expressions share nodes, and rewriting keeps it so: few nodes stand for what would be a huge tree."""
 
 from compiler.loop_ir import simplify
-from compiler.te import Const, Expr, Var, children, minimum, rewrite, substitute
+from compiler.te import Buffer, Const, Expr, Load, Var, children, minimum, names_in, rewrite, substitute, substituter
+from compiler.tensor_type import INT64
 
 DOUBLINGS = 60
 
@@ -41,6 +42,26 @@ def test_rewriting_keeps_nodes_shared() -> None:
     moved = substitute(expr, {"i": Var("j")})
     assert distinct(moved) == distinct(expr)
     assert simplify(substitute(expr, {"i": Const(7)}), {}) == Const(7 + DOUBLINGS)
+
+
+def test_equal_expressions_are_simplified_alike() -> None:
+    first, second = (simplify(doubled(Var("i") % 8 + Var("j"), times=10), {"i": (0, 99)}) for _ in range(2))
+    assert first == second
+    assert distinct(first) == distinct(second)
+
+
+def test_names_of_a_huge_tree() -> None:
+    names = names_in(doubled(Load(Buffer("a", (4,), INT64), (Var("i"),)) + Var("j")))
+    assert (names.variables, names.buffers, names.ordered) == ({"i", "j"}, {"a"}, ("i", "j"))
+    assert names.nodes > 2**DOUBLINGS
+
+
+def test_one_rewriter_sees_a_node_of_two_expressions_once() -> None:
+    shared = Var("i") + 1
+    move = substituter({"i": Var("j")})
+    assert children(move(shared * 2))[0] is children(move(shared * 3))[0]
+    untouched = Var("k") * 2
+    assert move(untouched) is untouched
 
 
 def test_simplifying_keeps_nodes_shared() -> None:
