@@ -24,8 +24,8 @@ from compiler.target import Target
 
 # LLVM's switches for the whole process, set before each use.
 # The scheduler before register allocation hoists the broadcasts of a register tile and spills: 14x2 accumulators on AVX-512 had 234 spills
-# in the inner loop with it and none without, 8x3 on NEON 30 and none. The one after register allocation still runs: without it LLVM took 9 %
-# less time, but pools up to 30 % more.
+# in the inner loop with it and none without, 8x3 on NEON 30 and none. The one after register allocation still runs: without it LLVM takes
+# 9 % less time, but pools up to 30 % more.
 # Loop strength reduction took 75 of 100 ms on some convolutions; the emitter makes moving pointers itself, and kernels are as fast.
 _OPTIONS = ("-enable-misched=false", "-disable-lsr=true")
 
