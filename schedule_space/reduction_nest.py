@@ -139,6 +139,11 @@ class ReductionNest:
                 found[name] = (((own[0], self.lanes),), (*front, own[0], inner[0], rank))
         return found
 
+    def reads(self, name: str) -> int:
+        """How often one call reads each element of an argument."""
+        names = set[str]().union(*(_variables(load) for load in loads_of(self.stage) if load.buffer.name == name))
+        return prod(axis.extent for axis in self.axes if axis.name not in names)
+
     @cached_property
     def reaches(self) -> tuple[tuple[str, tuple[tuple[int, tuple[tuple[str, int], ...] | None], ...]], ...]:
         """For each load of a source: its name; per axis the extent and (variable, stride) pairs, None for an index that is not linear."""

@@ -30,6 +30,7 @@ from schedule_space.tile_steps import tiled_steps
 MAX_SCRATCH_BYTES = 384 * 1024
 MAX_WINDOW_TILE = 8  # vectors: 3x3 depthwise 56x56 took 73 us with 8, 78 with 14, 107 with 28 (Zen 5)
 WINDOW_COPY = 1.6  # time of a window over a copy of its source, over that of a window over the source
+MIN_PACKED_READS = 64  # of each element: 16 rows by 1024x1024 took 0.22 ms without a copy, 0.29 with one, 256 rows 3.6 and 2.4 (Zen 5)
 MAX_INLINE_READS = 64  # reduction steps up to which the source may be computed anew for each of them
 
 
@@ -93,7 +94,7 @@ class TiledReduction:
         return {p.name: best[p.name] for p in self.parameters}
 
     def _promising(self) -> Iterator[Decisions]:
-        fixed: dict[str, Choice] = {f"pack_{name}": True for name in self.nest.packable}
+        fixed: dict[str, Choice] = {f"pack_{name}": self._packs(name) for name in self.nest.packable}
         if self.nest.streamed:
             fixed["prefetch"] = PREFETCHES[1] if self.nest.streamed_bytes > self.nest.target.l2_bytes else 0
         if len(self.nest.outer) > 1:
@@ -109,6 +110,11 @@ class TiledReduction:
                 if self.nest.windowed and numbers.accumulators > MAX_WINDOW_TILE:
                     continue
                 yield from ({**decisions, **loops} for loops in self._default_loops(decisions, numbers))
+
+    def _packs(self, name: str) -> bool:
+        """By default: constants, columns that are no rows, and what is read often enough to be worth a copy."""
+        blocks, order = self.nest.packable[name]
+        return name in self.nest.structure.constant or blocks[0][0] != order[-1] - 1 or self.nest.reads(name) >= MIN_PACKED_READS
 
     def _default_loops(self, decisions: Decisions, numbers: TileNumbers) -> Iterator[Decisions]:
         """How the outer loops are shared, and where the source is computed: in rows by each thread, or at the root if that is too much."""
