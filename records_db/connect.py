@@ -3,6 +3,9 @@
 SQLite with several processes, measured with six that each read the best and then insert, 360 transactions: the default journal fails 198
 times ("database is locked"), a write-ahead log with a plain BEGIN 254 times (a reader that turns writer cannot wait), and with BEGIN
 IMMEDIATE for whoever is going to write never. Hence two kinds of transaction, told apart by the engine: as made here, or `writing(engine)`.
+
+PostgreSQL is told the same two kinds. A reader sees one moment, as SQLite's readers do. Writers see what others have just committed, which
+INSERT ... ON CONFLICT needs; two that wait for each other in a circle are told apart by the server, and the one that it ends begins again.
 """
 
 import time
@@ -11,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, QueuePool, create_engine, event, make_url
-from sqlalchemy.exc import ArgumentError, OperationalError
+from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 
 from records_db.errors import DatabaseError, NetworkFileSystemWarning
 from records_db.explain_failure import shown_url
@@ -21,6 +24,7 @@ BUSY_TIMEOUT_SECS = 60.0
 CONNECT_TIMEOUT_SECS = 10
 MIGRATION_LOCK = 0x7469_6C65  # any number that no other program on the server uses for its advisory lock
 WRITES = "tilewright_writes"
+LOST_STATES = ("40001", "40P01")  # serialization_failure, deadlock_detected
 SUPPORTED = "sqlite:///FILE.db or postgresql://USER@HOST/NAME"
 
 
@@ -93,9 +97,23 @@ def _begin_sqlite(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE" if connection.get_execution_options().get(WRITES) else "BEGIN")
 
 
+def reading(engine: Engine) -> Engine:
+    """The same engine, whose transactions see the database as it was at one moment."""
+    if engine.dialect.name == "postgresql":
+        return engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+    return engine
+
+
 def writing(engine: Engine) -> Engine:
     """The same engine, whose transactions ask for the right to write when they begin."""
+    if engine.dialect.name == "postgresql":
+        return engine.execution_options(isolation_level="READ COMMITTED", postgresql_readonly=False)
     return engine.execution_options(**{WRITES: True})
+
+
+def lost_to_another_writer(error: DBAPIError) -> bool:
+    """Whether the server ended a transaction for another's sake, so that it can be begun again."""
+    return getattr(error.orig, "sqlstate", None) in LOST_STATES
 
 
 def use_write_ahead_log(engine: Engine) -> None:

@@ -6,13 +6,13 @@ open the same one; the file or server is the only thing that they share.
 
 import os
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
-from sqlalchemy import Engine, Pool, Select, case, func, insert, select
+from sqlalchemy import Pool, Select, func, insert, select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.orm import Session
@@ -21,8 +21,7 @@ from compiler.driver import ScheduleChoice
 from compiler.target import Target
 from compiler.workload import Workload
 from measure import Device, MeasureStatus
-from records_db.compiler_version import CompilerVersion
-from records_db.connect import create_database_engine, in_memory, parse_url, sqlite_file, writing
+from records_db.connect import create_database_engine, in_memory, lost_to_another_writer, parse_url, reading, sqlite_file, writing
 from records_db.errors import DatabaseError, UnreadableRecordWarning
 from records_db.explain_failure import explain_failure, shown_url
 from records_db.find_best import Task, best_rows, latest_verdict_row, rungs
@@ -30,18 +29,21 @@ from records_db.identify import (
     find_device,
     find_target,
     find_workload,
-    keep_compiler,
     keep_device,
     keep_target,
     keep_workload,
 )
 from records_db.migrate import SCHEMA, bring_up_to_date
-from records_db.models import CompilerRow, DeviceRow, RecordRow, SessionRow, TargetRow, WorkloadRow
+from records_db.models import DeviceRow, RecordRow, SessionRow, TargetRow, WorkloadRow
 from records_db.read_records import RecordReader
 from records_db.record import BestRecord, Record, Source, now
-from records_db.rows import decode_verification, encode_record, plain_json, plain_text
+from records_db.rows import decode_verification, encode_record
+from records_db.session_rows import keep_session, list_sessions
 from records_db.statistics import DatabaseStatistics
 from records_db.tune_session import SessionStatus, SessionSummary, TuneSession
+
+Result = TypeVar("Result")
+ATTEMPTS = 10  # to write, on a server that ends one of two transactions which wait for each other
 
 
 class Database:
@@ -58,7 +60,7 @@ class Database:
         if not create and file is not None and not file.exists():
             raise DatabaseError(f"cannot open database {self.url}: there is no such file; name one that `tilewright tune --db` has made")
         self._engine = create_database_engine(self._url)
-        self._writing = writing(self._engine)
+        self._reading, self._writing = reading(self._engine), writing(self._engine)
         self._process = os.getpid()
         self._inherited: list[Pool] = []
         try:
@@ -94,10 +96,23 @@ class Database:
             raise explain_failure(error, doing, self._url) from error
 
     @contextmanager
-    def _transaction(self, engine: Engine, doing: str) -> Iterator[Session]:
+    def _read(self, doing: str) -> Iterator[Session]:
         self._leave_parents_connections()
-        with self._failures(doing), Session(engine, expire_on_commit=False) as session, session.begin():
+        with self._failures(doing), Session(self._reading, expire_on_commit=False) as session, session.begin():
             yield session
+
+    def _write(self, doing: str, work: Callable[[Session], Result]) -> Result:
+        """One transaction, begun again where a server ended it for another writer's sake."""
+        self._leave_parents_connections()
+        with self._failures(doing):
+            for left in reversed(range(ATTEMPTS)):
+                try:
+                    with Session(self._writing, expire_on_commit=False) as session, session.begin():
+                        return work(session)
+                except DBAPIError as error:
+                    if not left or not lost_to_another_writer(error):
+                        raise
+        raise AssertionError("the last attempt returns or raises")
 
     def _leave_parents_connections(self) -> None:
         """A forked child must not touch connections that it inherited: not even closing them is safe, so they are kept."""
@@ -111,35 +126,23 @@ class Database:
 
     def open_session(self, tune_session: TuneSession) -> int:
         """Notes that a tuning session starts now; its id is what `add_records` and `close_session` take."""
-        with self._transaction(self._writing, "open a session") as session:
-            row = SessionRow(
-                compiler_id=keep_compiler(session, tune_session.compiler),
-                who=tune_session.who,
-                started=now(),
-                ended=None,
-                tuner=tune_session.tuner,
-                seed=tune_session.seed,
-                options=plain_json(tune_session.options),
-                command_line=plain_text(tune_session.command_line),
-                status=SessionStatus.RUNNING.value,
-            )
-            session.add(row)
-            session.flush()
-            return row.id
+        return self._write("open a session", lambda session: keep_session(session, tune_session))
 
     def close_session(self, session_id: int, status: SessionStatus) -> None:
         """Notes that a session ended now, and how."""
-        with self._transaction(self._writing, "close a session") as session:
+
+        def close(session: Session) -> None:
             row = self._session_row(session, session_id)
             row.status, row.ended = status.value, now()
 
+        self._write("close a session", close)
+
     def add_records(self, session_id: int, records: Sequence[Record]) -> list[int]:
         """Adds all records or none; their ids, in order. `Record.id` and `Record.session` of what is given are not looked at."""
-        if not records:
-            return []
-        with self._transaction(self._writing, "add records") as session:
+
+        def add(session: Session) -> list[int]:
             self._session_row(session, session_id)
-            # In one order everywhere, so that two writers to one server cannot wait for each other in a circle.
+            # In one order everywhere, so that two writers to one server seldom wait for each other in a circle.
             workloads = {each.workload for each in records}
             workload_ids = {each: keep_workload(session, each) for each in sorted(workloads, key=lambda each: each.key)}
             target_ids = {each: keep_target(session, each) for each in sorted({each.target for each in records})}
@@ -157,6 +160,8 @@ class Database:
             ]
             return list(session.scalars(insert(RecordRow).returning(RecordRow.id, sort_by_parameter_order=True), rows))
 
+        return self._write("add records", add) if records else []
+
     def _session_row(self, session: Session, session_id: int) -> SessionRow:
         row = session.get(SessionRow, session_id)
         if row is None:
@@ -169,7 +174,7 @@ class Database:
         imported: let the times of imported records count too.
         """
         sources = (Source.MEASURED, Source.IMPORTED) if imported else (Source.MEASURED,)
-        with self._transaction(self._engine, "look up the best record") as session:
+        with self._read("look up the best record") as session:
             workload_id, target_id = find_workload(session, workload), find_target(session, str(target))
             if workload_id is None or target_id is None:
                 return None
@@ -200,7 +205,7 @@ class Database:
         limit: int | None = None,
     ) -> list[Record]:
         """The records that fit, oldest first; with a limit the newest. Those that this version cannot read are left out, with a warning."""
-        with self._transaction(self._engine, "read records") as transaction:
+        with self._read("read records") as transaction:
             query = self._task_query(transaction, select(RecordRow), workload, target, device)
             if query is None:
                 return []
@@ -219,7 +224,7 @@ class Database:
 
     def tried_keys(self, workload: Workload, target: Target | str, device: Device) -> set[str]:
         """The keys of all candidates that were measured on this very device, whatever came of it, so that a resumed tune repeats none."""
-        with self._transaction(self._engine, "read what was tried") as session:
+        with self._read("read what was tried") as session:
             query = self._task_query(session, select(RecordRow.decisions).distinct(), workload, target, device)
             return set() if query is None else set(session.scalars(query.where(RecordRow.source == Source.MEASURED.value)))
 
@@ -243,7 +248,7 @@ class Database:
 
     def status_counts(self, session: int | None = None) -> dict[MeasureStatus, int]:
         """How many measurements ended in what way, of all or of one session; what did not occur is left out."""
-        with self._transaction(self._engine, "count records") as transaction:
+        with self._read("count records") as transaction:
             query = select(RecordRow.status, func.count()).group_by(RecordRow.status)
             if session is not None:
                 query = query.where(RecordRow.session_id == session)
@@ -252,22 +257,14 @@ class Database:
 
     def sessions(self) -> list[SessionSummary]:
         """All sessions, oldest first."""
-        failed = func.count(case((RecordRow.status != MeasureStatus.OK.value, RecordRow.id)))
-        query = (
-            select(SessionRow, CompilerRow, func.count(RecordRow.id), failed)
-            .join(CompilerRow, SessionRow.compiler_id == CompilerRow.id)
-            .outerjoin(RecordRow, RecordRow.session_id == SessionRow.id)
-            .group_by(SessionRow.id, CompilerRow.id)
-            .order_by(SessionRow.id)
-        )
-        with self._transaction(self._engine, "list sessions") as transaction:
-            return [_summary(*found) for found in transaction.execute(query)]
+        with self._read("list sessions") as session:
+            return list_sessions(session)
 
     def statistics(self) -> DatabaseStatistics:
         """Everything counted."""
         by_status = self.status_counts()
         file = sqlite_file(self._url)
-        with self._transaction(self._engine, "count records") as session:
+        with self._read("count records") as session:
             count = {table: session.scalar(select(func.count()).select_from(table)) or 0 for table in COUNTED}
             imported = session.scalar(select(func.count()).where(RecordRow.source == Source.IMPORTED.value)) or 0
         return DatabaseStatistics(
@@ -285,16 +282,3 @@ class Database:
 
 
 COUNTED = (WorkloadRow, TargetRow, DeviceRow, SessionRow)
-
-
-def _summary(row: SessionRow, compiler: CompilerRow, trials: int, failed: int) -> SessionSummary:
-    session = TuneSession(
-        tuner=row.tuner,
-        seed=row.seed,
-        options=row.options,
-        command_line=row.command_line,
-        who=row.who,
-        compiler=CompilerVersion(version=compiler.version, git=compiler.git, llvm=compiler.llvm),
-    )
-    status = SessionStatus(row.status)
-    return SessionSummary(id=row.id, session=session, status=status, started=row.started, ended=row.ended, trials=trials, failed=failed)

@@ -4,31 +4,36 @@ from collections.abc import Mapping
 from typing import Any, TypeVar
 
 from sqlalchemy import select
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from compiler.workload import Workload
 from measure import Device
 from records_db.compiler_version import CompilerVersion
 from records_db.errors import DatabaseError
-from records_db.models import CompilerRow, DeviceRow, TargetRow, WorkloadRow
+from records_db.models import Base, CompilerRow, DeviceRow, TargetRow, WorkloadRow
 from records_db.rows import plain_json
 
 IdentityRow = TypeVar("IdentityRow", WorkloadRow, TargetRow, DeviceRow, CompilerRow)
 
 
+def insert_or_ignore(session: Session, table: type[Base]) -> sqlite.Insert | postgresql.Insert:
+    """INSERT that skips rows whose unique columns are taken.
+
+    On a server it waits for another transaction that is just inserting the same row; on SQLite there is no such other.
+    """
+    if session.get_bind().dialect.name == "postgresql":
+        return postgresql.insert(table).on_conflict_do_nothing()
+    return sqlite.insert(table).on_conflict_do_nothing()
+
+
 def _find_or_insert(session: Session, table: type[IdentityRow], identity: Mapping[str, Any], rest: Mapping[str, Any]) -> IdentityRow:
     query = select(table).filter_by(**identity)
     found = session.scalar(query)
-    if found is not None:
-        return found
-    row = table(**identity, **rest)
-    try:
-        with session.begin_nested():
-            session.add(row)
-    except IntegrityError:  # another process was quicker
-        return session.scalars(query).one()
-    return row
+    if found is None:
+        session.execute(insert_or_ignore(session, table), [{**identity, **rest}])
+        found = session.scalars(query).one()
+    return found
 
 
 def find_workload(session: Session, workload: Workload) -> int | None:

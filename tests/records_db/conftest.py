@@ -3,13 +3,11 @@
 A backend joins all tests that take `url` or `database` by a fixture that gives the URL of an empty database, named in `BACKENDS`.
 """
 
-import getpass
 import os
-import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -21,9 +19,9 @@ from compiler.tensor_type import TensorType
 from compiler.workload import Argument, GroupOp, Workload
 from measure import Device, Measurement, MeasureStatus, Verification
 from records_db import Database, Record, Source, TuneSession
+from tests.records_db.postgresql_server import NoServerError, running_server
 
 BACKENDS = ("sqlite_url", "postgresql_url")
-POSTGRES_USER = "postgres"
 
 
 @pytest.fixture
@@ -33,32 +31,14 @@ def sqlite_url(tmp_path: Path) -> str:
 
 @pytest.fixture(scope="session")
 def postgresql_server() -> Iterator[Callable[[str], str]]:
-    """A server of our own on a socket; gives the URL of one of its databases by name."""
-    psycopg = pytest.importorskip("psycopg", reason="psycopg is not installed: pip install 'tilewright[postgresql]'")
-    found = shutil.which("initdb") or next(iter(map(str, Path("/usr/lib/postgresql").glob("*/bin/initdb"))), None)
-    if found is None:
-        pytest.skip("PostgreSQL is not installed: apt-get install postgresql")
-    programs = Path(found).resolve().parent
-    folder = Path(tempfile.mkdtemp(prefix="tilewright-pg-"))  # a short path, since sockets allow no long one
-    user = POSTGRES_USER if os.getuid() == 0 else getpass.getuser()  # the server refuses to run as root
-    shutil.chown(folder, user)
-
-    def control(*arguments: str) -> None:
-        subprocess.run(arguments, user=user, cwd=folder, check=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
-
-    control(str(programs / "initdb"), "-D", f"{folder}/data", "-U", "tilewright", "--auth=trust", "--locale=C", "-E", "UTF8", "--no-sync")
-    options = f"-k {folder} -c listen_addresses='' -c fsync=off -c shared_buffers=16MB -c max_connections=40"
-    control(str(programs / "pg_ctl"), "-D", f"{folder}/data", "-w", "-l", f"{folder}/log", "-o", options, "start")
-    administrator = psycopg.connect(f"host={folder} user=tilewright dbname=postgres", autocommit=True)
-
-    def create(name: str) -> str:
-        administrator.execute(f"CREATE DATABASE {name}")
-        return f"postgresql://tilewright@/{name}?host={folder}"
-
-    yield create
-    administrator.close()
-    control(str(programs / "pg_ctl"), "-D", f"{folder}/data", "-w", "-m", "immediate", "stop")
-    shutil.rmtree(folder)
+    """A server of our own; gives the URL of one of its databases by name."""
+    pytest.importorskip("psycopg", reason="psycopg is not installed: pip install 'tilewright[postgresql]'")
+    with ExitStack() as stack:
+        try:
+            create = stack.enter_context(running_server())
+        except NoServerError as error:
+            pytest.skip(str(error))
+        yield create
 
 
 @pytest.fixture(scope="session")

@@ -4,13 +4,14 @@ import json
 import math
 import subprocess
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import func, select, text
 
 from compiler.driver import ScheduleChoice
 from measure import Measurement, MeasureStatus, Verification
@@ -25,6 +26,7 @@ from records_db import (
     TuneSession,
     UnreadableRecordWarning,
 )
+from records_db.models import RecordRow
 
 PROCESSES, TRANSACTIONS = 6, 60
 
@@ -319,6 +321,42 @@ def test_threads_share_a_database(database: Database, session: int, make: Any) -
         thread.join()
     assert errors == []
     assert database.statistics().records == 6 * 15
+
+
+def test_a_reader_sees_one_moment(url: str, make: Any) -> None:
+    with Database(url) as database, Database(url) as other:
+        session = database.open_session(TuneSession(tuner="random", seed=0))
+        with database._read("look twice") as reader:
+            before = reader.scalar(select(func.count()).select_from(RecordRow))
+            other.add_records(session, [make.record()])
+            assert reader.scalar(select(func.count()).select_from(RecordRow)) == before == 0
+        assert database.statistics().records == 1
+
+
+def test_a_reader_cannot_write_to_a_server(postgresql_url: str) -> None:
+    with Database(postgresql_url) as database, pytest.raises(DatabaseError, match="read-only"), database._read("write") as session:
+        session.execute(text("DELETE FROM record"))
+
+
+def test_a_writer_that_the_server_ended_for_another_begins_again(postgresql_url: str, make: Any) -> None:
+    """The two want the same two targets, in opposite orders; the server ends whoever has waited for a second."""
+    psycopg = pytest.importorskip("psycopg")
+    insert = "INSERT INTO target (text) VALUES (%s) ON CONFLICT DO NOTHING"
+    with Database(postgresql_url) as database, psycopg.connect(postgresql_url) as other:
+        session = database.open_session(TuneSession(tuner="random", seed=0))
+        other.execute("SET deadlock_timeout = '30s'")
+        other.execute(insert, ["b"])
+        writer = threading.Thread(target=database.add_records, args=(session, [make.record(target="a"), make.record(target="b")]))
+        writer.start()
+        with psycopg.connect(postgresql_url, autocommit=True) as observer:
+            waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+            while observer.execute(waiting).fetchone() != (1,):
+                time.sleep(0.01)
+        other.execute(insert, ["a"])
+        other.commit()
+        writer.join()
+        assert [record.target for record in database.records()] == ["a", "b"]
+        assert database.statistics().targets == 2
 
 
 def test_six_processes_read_the_best_and_insert(url: str, make: Any, start_child: Callable[..., subprocess.Popen[str]]) -> None:

@@ -2,6 +2,8 @@
 
 import shutil
 import sqlite3
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -40,21 +42,42 @@ def test_the_newest_revision_is_the_schema() -> None:
     assert revisions() == sorted(revisions(), reverse=True)
 
 
-def test_migrations_make_the_tables_of_the_models(database: Database) -> None:
+def assert_same_as_models(database: Database) -> None:
     with database._engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"version_table": VERSION_TABLE, "compare_type": True})
         assert compare_metadata(context, Base.metadata) == []
 
 
-def test_one_old_database_is_kept_per_schema() -> None:
-    assert sorted(file.stem for file in DATA.glob("*.sqlite")) == sorted(f"schema_{revision}" for revision in revisions())
+def test_migrations_make_the_tables_of_the_models(database: Database) -> None:
+    assert_same_as_models(database)
+
+
+def old_sqlite(schema: str, url: str) -> None:
+    shutil.copyfile(DATA / f"schema_{schema}.sqlite", url.removeprefix("sqlite:///"))
+
+
+def old_postgresql(schema: str, url: str) -> None:
+    psycopg = pytest.importorskip("psycopg")
+    with psycopg.connect(url) as connection:
+        connection.execute((DATA / f"schema_{schema}.sql").read_text())
+
+
+@pytest.fixture
+def restore(url: str) -> Callable[[str], None]:
+    """Makes the empty database at `url` one that a version with an older schema has left."""
+    make_old = old_sqlite if url.startswith("sqlite") else old_postgresql
+    return partial(make_old, url=url)
+
+
+@pytest.mark.parametrize("suffix", ["sqlite", "sql"])
+def test_one_old_database_is_kept_per_schema(suffix: str) -> None:
+    assert sorted(file.stem for file in DATA.glob(f"*.{suffix}")) == sorted(f"schema_{revision}" for revision in revisions())
 
 
 @pytest.mark.parametrize("schema", revisions())
-def test_an_old_database_is_migrated_and_keeps_its_records(schema: str, tmp_path: Path, make: Any) -> None:
-    file = tmp_path / "old.db"
-    shutil.copyfile(DATA / f"schema_{schema}.sqlite", file)
-    with Database(f"sqlite:///{file}") as database:
+def test_an_old_database_is_migrated_and_keeps_its_records(schema: str, restore: Callable[[str], None], url: str, make: Any) -> None:
+    restore(schema)
+    with Database(url) as database:
         assert database.status_counts() == {MeasureStatus.OK: 2, MeasureStatus.CRASH: 1}
         (session,) = database.sessions()
         assert (session.status, session.trials, session.session.tuner) == (SessionStatus.FINISHED, 3, "random")
@@ -64,6 +87,7 @@ def test_an_old_database_is_migrated_and_keeps_its_records(schema: str, tmp_path
         assert (best.cost_secs, best.rung, best.record.schedule) == (1e-3, Rung.SAME_DEVICE, make.schedule(4))
         database.add_records(session.id, [record])
         assert database.statistics().schema == SCHEMA
+        assert_same_as_models(database)
 
 
 def test_an_open_database_is_not_migrated_again(sqlite_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -72,15 +96,22 @@ def test_an_open_database_is_not_migrated_again(sqlite_url: str, monkeypatch: py
     Database(sqlite_url).close()
 
 
-@pytest.mark.parametrize("schema", ["0002", "9999", "ffff00"])
-def test_a_newer_schema_is_refused(schema: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("schema", [f"{int(SCHEMA) + 1:04}", "9999", "ffff00"])
+def test_a_newer_schema_is_refused(schema: str, url: str) -> None:
+    with Database(url) as database, database._writing.begin() as connection:
+        connection.execute(text(f"UPDATE {VERSION_TABLE} SET version_num = :schema"), {"schema": schema})
+    with pytest.raises(DatabaseError, match=f"schema {schema} is newer than this version's {SCHEMA}; upgrade tilewright") as caught:
+        Database(url)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_newer_file_is_left_as_it_was(tmp_path: Path) -> None:
     file = tmp_path / "records.db"
     Database(f"sqlite:///{file}").close()
-    set_schema(file, schema)
+    set_schema(file, "9999")
     before = file.read_bytes()
-    with pytest.raises(DatabaseError, match=f"schema {schema} is newer than this version's {SCHEMA}; upgrade tilewright") as caught:
+    with pytest.raises(DatabaseError):
         Database(f"sqlite:///{file}")
-    assert "\n" not in str(caught.value)
     assert file.read_bytes() == before
 
 

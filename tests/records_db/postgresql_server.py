@@ -1,0 +1,105 @@
+"""A PostgreSQL server of the tests' own: on a socket in a folder of its own, without a port, gone when the tests are.
+
+Debian's package is installed where it is missing and that is possible; else the tests that need a server skip with the command to type.
+"""
+
+import fcntl
+import getpass
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+INSTALL = "apt-get install postgresql"
+INSTALL_SECS = 300
+START_SECS = 60
+SERVER_USER = "postgres"  # the server refuses to run as root; Debian's package makes this user
+APT_LOCK = Path(tempfile.gettempdir()) / "tilewright-apt.lock"
+CLUSTER_SETTINGS = Path("/etc/postgresql-common/createcluster.conf")
+NO_SERVICE = ["-y", "--no-install-recommends", "-o", "Dpkg::Options::=--force-confold", "-o", "DPkg::Lock::Timeout=120"]
+
+
+class NoServerError(Exception):
+    """Why there is no server, and the command that would supply one."""
+
+
+def find_programs() -> Path | None:
+    """The folder with initdb, pg_ctl and pg_dump; of several versions the newest."""
+    versions = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: int(path.parts[-3]))
+    found = versions[-1] if versions else shutil.which("initdb")
+    return Path(found).resolve().parent if found else None
+
+
+def install() -> None:
+    """Debian's package, without the cluster and the service that it makes by itself; raises `NoServerError`."""
+    if os.getuid() != 0 or shutil.which("apt-get") is None:
+        raise NoServerError(f"PostgreSQL is not installed, and only root may on Debian: {INSTALL}")
+    if not CLUSTER_SETTINGS.exists():
+        CLUSTER_SETTINGS.parent.mkdir(exist_ok=True)
+        CLUSTER_SETTINGS.write_text("create_main_cluster = false\n")
+    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    for arguments in (["update", "-q"], ["install", *NO_SERVICE, "postgresql"]):
+        try:
+            done = subprocess.run(
+                ["apt-get", *arguments], capture_output=True, text=True, check=False, timeout=INSTALL_SECS, env=environment
+            )
+        except subprocess.TimeoutExpired as error:
+            raise NoServerError(f"apt-get {arguments[0]} took over {INSTALL_SECS} s; by hand: {INSTALL}") from error
+        if done.returncode and arguments[0] == "install":
+            said = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
+            raise NoServerError(f"PostgreSQL could not be installed ({said}); by hand: {INSTALL}")
+
+
+def programs() -> Path:
+    """The same as `find_programs`, installed if need be, by one process at a time; raises `NoServerError`."""
+    with APT_LOCK.open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if find_programs() is None:
+            install()
+    found = find_programs()
+    if found is None:
+        raise NoServerError(f"PostgreSQL is installed, but there is no initdb in /usr/lib/postgresql; by hand: {INSTALL}")
+    return found
+
+
+@contextmanager
+def running_server() -> Iterator[Callable[[str], str]]:
+    """Gives the URL of a new empty database by its name; raises `NoServerError`."""
+    folder = Path(tempfile.mkdtemp(prefix="tilewright-pg-"))  # a short path, since sockets allow no long one
+    try:
+        with _started(programs(), folder) as create:
+            yield create
+    finally:
+        shutil.rmtree(folder)
+
+
+@contextmanager
+def _started(found: Path, folder: Path) -> Iterator[Callable[[str], str]]:
+    user = SERVER_USER if os.getuid() == 0 else getpass.getuser()
+    shutil.chown(folder, user)
+
+    def run(program: str, *arguments: str) -> None:
+        command = [str(found / program), "-D", f"{folder}/data", *arguments]
+        done = subprocess.run(
+            command, user=user, cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, timeout=START_SECS, check=False
+        )
+        if done.returncode:
+            log = Path(folder, "log")
+            said = (log.read_text().strip().splitlines() if log.exists() else [])[-1:]
+            raise NoServerError(f"{program} {' '.join(arguments[-1:])} ended with {done.returncode}: {' '.join(said)}")
+
+    run("initdb", "-U", "tilewright", "--auth=trust", "--locale=C", "-E", "UTF8", "--no-sync")
+    options = f"-k {folder} -c listen_addresses='' -c fsync=off -c shared_buffers=16MB -c max_connections=40"
+    run("pg_ctl", "-w", "-l", f"{folder}/log", "-o", options, "start")
+    try:
+        yield lambda name: _create(found, folder, name)
+    finally:
+        run("pg_ctl", "-w", "-m", "immediate", "stop")
+
+
+def _create(found: Path, folder: Path, name: str) -> str:
+    subprocess.run([str(found / "createdb"), "-h", str(folder), "-U", "tilewright", name], check=True, timeout=START_SECS)
+    return f"postgresql://tilewright@/{name}?host={folder}"
