@@ -22,7 +22,8 @@ from records_db.network_file_system import network_file_system
 
 BUSY_TIMEOUT_SECS = 60.0
 CONNECT_TIMEOUT_SECS = 10
-MIGRATION_LOCK = 0x7469_6C65  # any number that no other program on the server uses for its advisory lock
+MIGRATION_LOCK = 0x7469_6C65  # any numbers that no other program on the server uses for its advisory locks
+IMPORT_LOCK = MIGRATION_LOCK + 1
 WRITES = "tilewright_writes"
 LOST_STATES = ("40001", "40P01")  # serialization_failure, deadlock_detected
 SUPPORTED = "sqlite:///FILE.db or postgresql://USER@HOST/NAME"
@@ -142,7 +143,7 @@ def use_write_ahead_log(engine: Engine) -> None:
         connection.close()
 
 
-def lock_for_migration(connection: Connection) -> None:
-    """Let one process at a time migrate; until the transaction ends. SQLite's writers hold the whole file anyway."""
+def lock_server(connection: Connection, lock: int) -> None:
+    """Let one process at a time hold `lock`; until the transaction ends. SQLite's writers hold the whole file anyway."""
     if connection.dialect.name == "postgresql":
-        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({MIGRATION_LOCK})")
+        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({lock})")

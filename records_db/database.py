@@ -21,10 +21,21 @@ from compiler.driver import ScheduleChoice
 from compiler.target import Target
 from compiler.workload import Workload
 from measure import Device, MeasureStatus
-from records_db.connect import create_database_engine, in_memory, lost_to_another_writer, parse_url, reading, sqlite_file, writing
+from records_db.connect import (
+    IMPORT_LOCK,
+    create_database_engine,
+    in_memory,
+    lock_server,
+    lost_to_another_writer,
+    parse_url,
+    reading,
+    sqlite_file,
+    writing,
+)
 from records_db.errors import DatabaseError, UnreadableRecordWarning
 from records_db.explain_failure import explain_failure, shown_url
-from records_db.find_best import Task, best_rows, latest_verdict_row, rungs
+from records_db.find_best import Leader, Task, best_on_device, foreign_leaders, leaders, rungs
+from records_db.foreign_record import ForeignRecord
 from records_db.identify import (
     find_device,
     find_target,
@@ -33,14 +44,16 @@ from records_db.identify import (
     keep_target,
     keep_workload,
 )
+from records_db.import_log import ImportSummary, import_lines, numbered_lines
 from records_db.migrate import SCHEMA, bring_up_to_date
-from records_db.models import DeviceRow, RecordRow, SessionRow, TargetRow, WorkloadRow
+from records_db.models import DeviceRow, OriginRow, RecordRow, SessionRow, TargetRow, WorkloadRow
 from records_db.read_records import RecordReader
 from records_db.record import BestRecord, Record, Source, now
-from records_db.rows import decode_verification, encode_record
+from records_db.rows import encode_record
 from records_db.session_rows import keep_session, list_sessions
 from records_db.statistics import DatabaseStatistics
 from records_db.tune_session import SessionStatus, SessionSummary, TuneSession
+from records_db.write_own import write_origins, write_own
 
 Result = TypeVar("Result")
 ATTEMPTS = 10  # to write, on a server that ends one of two transactions which wait for each other
@@ -179,13 +192,8 @@ class Database:
             if workload_id is None or target_id is None:
                 return None
             task, reader = Task(workload_id, target_id, sources), RecordReader(session)
-            for rung, device_id in rungs(session, task, device):
-                for row in best_rows(session, task, device_id):
-                    record, judged = reader.read(row), latest_verdict_row(session, row, task)
-                    verification = decode_verification(judged) if judged is not None else None
-                    if isinstance(record, Record) and row.cost is not None and verification is not None:
-                        return BestRecord(record=record, cost_secs=row.cost, rung=rung, verification=verification)
-        return None
+            answers = (best_on_device(session, reader, task, device_id, rung) for rung, device_id in rungs(session, task, device))
+            return next(filter(None, answers), None)
 
     def best_schedule(self, workload: Workload, target: Target, device: Device) -> ScheduleChoice | None:
         """What `compile_model` asks for each kernel."""
@@ -193,6 +201,16 @@ class Database:
         if best is None:
             return None
         return ScheduleChoice(best.record.schedule, str(best), best.cost_secs, best.verification.max_error)
+
+    def leaders(self) -> list[Leader]:
+        """The best record of every workload and target on every device that measured it, as compilation there would choose it."""
+        with self._read("look up the best records") as session:
+            return list(leaders(session, RecordReader(session)))
+
+    def foreign_leaders(self) -> list[ForeignRecord]:
+        """The fastest record of other tools for every workload and target; nobody has verified them here."""
+        with self._read("look up the fastest imported records") as session:
+            return list(foreign_leaders(session, RecordReader(session)))
 
     def records(
         self,
@@ -204,23 +222,70 @@ class Database:
         session: int | None = None,
         limit: int | None = None,
     ) -> list[Record]:
-        """The records that fit, oldest first; with a limit the newest. Those that this version cannot read are left out, with a warning."""
+        """The records that fit, oldest first; with a limit the newest. Those that this version cannot read are left out, with a warning.
+
+        Records of other tools are none of these: see `foreign_records` and `entries`.
+        """
         with self._read("read records") as transaction:
-            query = self._task_query(transaction, select(RecordRow), workload, target, device)
-            if query is None:
-                return []
-            if status is not None:
-                query = query.where(RecordRow.status == status.value)
-            if session is not None:
-                query = query.where(RecordRow.session_id == session)
-            rows = transaction.scalars(query.order_by(RecordRow.id.desc()).limit(limit)).all()
-            reader = RecordReader(transaction)
-            read = [reader.read(row) for row in reversed(rows)]
+            query = self._task_query(transaction, select(RecordRow).where(RecordRow.origin_id.is_(None)), workload, target, device)
+            read = [] if query is None else self._newest(transaction, query, status, session, limit)
+        return [each for each in self._readable(read) if isinstance(each, Record)]
+
+    def foreign_records(self, workload: Workload | None = None, *, limit: int | None = None) -> list[ForeignRecord]:
+        """The same of records of other tools. workload: what they computed, in Tilewright's words (`plain_form`)."""
+        with self._read("read imported records") as transaction:
+            query = self._task_query(transaction, select(RecordRow).where(RecordRow.origin_id.is_not(None)), workload, None, None)
+            read = [] if query is None else self._newest(transaction, query, None, None, limit)
+        return [each for each in self._readable(read) if isinstance(each, ForeignRecord)]
+
+    def entries(
+        self, *, status: MeasureStatus | None = None, session: int | None = None, limit: int | None = None
+    ) -> list[Record | ForeignRecord]:
+        """Both kinds, for people."""
+        with self._read("read records") as transaction:
+            read = self._newest(transaction, select(RecordRow), status, session, limit)
+        return self._readable(read)
+
+    def _newest(
+        self, transaction: Session, query: Select[Any], status: MeasureStatus | None, session: int | None, limit: int | None
+    ) -> list[Record | ForeignRecord | str]:
+        """Oldest first; of what cannot be read, why."""
+        if status is not None:
+            query = query.where(RecordRow.status == status.value)
+        if session is not None:
+            query = query.where(RecordRow.session_id == session)
+        rows = transaction.scalars(query.order_by(RecordRow.id.desc()).limit(limit)).all()
+        reader = RecordReader(transaction)
+        return [reader.read_any(row) for row in reversed(rows)]
+
+    def _readable(self, read: Sequence[Record | ForeignRecord | str]) -> list[Record | ForeignRecord]:
         unread = [each for each in read if isinstance(each, str)]
         if unread:
             text = f"{len(unread)} of {len(read)} records of {self.url} are in a format that this version cannot read ({unread[0]})"
-            warnings.warn(text, UnreadableRecordWarning, stacklevel=2)
-        return [each for each in read if isinstance(each, Record)]
+            warnings.warn(text, UnreadableRecordWarning, stacklevel=3)
+        return [each for each in read if not isinstance(each, str)]
+
+    def import_log(self, path: Path, *, log_format: str | None = None, skip_bad: bool = False, command_line: str = "") -> ImportSummary:
+        """Adds the records of a file, of Tilewright's own or of another tool's, all of them or none; those that are there stay as they are.
+
+        log_format: one of `known_formats()`; None to tell by the file. skip_bad: leave out lines that cannot be read, but tell of them.
+        """
+
+        def add(session: Session) -> ImportSummary:
+            lock_server(session.connection(), IMPORT_LOCK)
+            return import_lines(session, numbered_lines(path), str(path), log_format, command_line, skip_bad=skip_bad)
+
+        return self._write("import records", add)
+
+    def export_lines(self) -> Iterator[str]:
+        """Everything, as lines that `import_log` reads."""
+        with self._read("export records") as session:
+            yield from write_own(session, SCHEMA)
+
+    def export_log(self, log_format: str) -> Iterator[str]:
+        """The lines that were imported from logs of this format, as they were."""
+        with self._read("export records") as session:
+            yield from write_origins(session, log_format)
 
     def tried_keys(self, workload: Workload, target: Target | str, device: Device) -> set[str]:
         """The keys of all candidates that were measured on this very device, whatever came of it, so that a resumed tune repeats none."""
@@ -267,6 +332,7 @@ class Database:
         with self._read("count records") as session:
             count = {table: session.scalar(select(func.count()).select_from(table)) or 0 for table in COUNTED}
             imported = session.scalar(select(func.count()).where(RecordRow.source == Source.IMPORTED.value)) or 0
+            foreign = dict(session.execute(select(OriginRow.format, func.count()).group_by(OriginRow.format)).all())
         return DatabaseStatistics(
             url=self.url,
             schema=SCHEMA,
@@ -277,6 +343,7 @@ class Database:
             records=sum(by_status.values()),
             by_status=by_status,
             imported=imported,
+            foreign=foreign,
             size_bytes=None if file is None else sum(part.stat().st_size for part in (file, Path(f"{file}-wal")) if part.exists()),
         )
 

@@ -12,13 +12,24 @@ from sqlalchemy import ColumnClause, ColumnElement, ScalarSelect, Select, func, 
 from sqlalchemy.orm import Session, aliased
 
 from measure import Device
+from records_db.foreign_record import ForeignRecord
 from records_db.identify import find_device
 from records_db.models import DeviceRow, RecordRow
-from records_db.record import Rung, Source
+from records_db.read_records import RecordReader
+from records_db.record import BestRecord, Record, Rung, Source
+from records_db.rows import decode_verification
 
 ROWS_AT_A_TIME = 8
 OK: ColumnClause[str] = literal_column("'ok'")  # spelled out: with a bound value SQLite would not use the partial index
 JUDGED = aliased(RecordRow)  # made once: it takes as long as the query
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Leader:
+    """The best record of one workload and target on one device; trials: of all that have a time there."""
+
+    best: BestRecord
+    trials: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +56,40 @@ def rungs(session: Session, task: Task, device: Device) -> Iterator[tuple[Rung, 
     )
     for device_id in session.scalars(akin).all():
         yield Rung.SAME_MODEL, device_id
+
+
+def best_on_device(session: Session, reader: RecordReader, task: Task, device_id: int, rung: Rung) -> BestRecord | None:
+    """The fastest right candidate that this version can read."""
+    for row in best_rows(session, task, device_id):
+        record, judged = reader.read(row), latest_verdict_row(session, row, task)
+        verification = decode_verification(judged) if judged is not None else None
+        if isinstance(record, Record) and row.cost is not None and verification is not None:
+            return BestRecord(record=record, cost_secs=row.cost, rung=rung, verification=verification)
+    return None
+
+
+def leaders(session: Session, reader: RecordReader) -> Iterator[Leader]:
+    """Of every workload, target and device with a time, the fastest right candidate; counted by the index alone."""
+    columns = (RecordRow.workload_id, RecordRow.target_id, RecordRow.device_id)
+    for workload_id, target_id, device_id, trials in session.execute(
+        select(*columns, func.count()).where(RecordRow.status == OK).group_by(*columns)
+    ).all():
+        task = Task(workload_id, target_id, (Source.MEASURED,))
+        best = best_on_device(session, reader, task, device_id, Rung.SAME_DEVICE)
+        if best is not None:
+            yield Leader(best=best, trials=trials)
+
+
+def foreign_leaders(session: Session, reader: RecordReader) -> Iterator[ForeignRecord]:
+    """Of every workload and target that other tools' records have a time for, the fastest one."""
+    columns = (RecordRow.workload_id, RecordRow.target_id, RecordRow.device_id)
+    foreign = select(*columns).where(RecordRow.origin_id.is_not(None), RecordRow.status == OK).distinct()
+    for ids in session.execute(foreign).all():
+        query = select(RecordRow).where(*(column == number for column, number in zip(columns, ids, strict=True)))
+        query = query.where(RecordRow.status == OK, RecordRow.origin_id.is_not(None)).order_by(RecordRow.cost, RecordRow.id).limit(1)
+        found = reader.read_any(session.scalars(query).one())
+        if isinstance(found, ForeignRecord):
+            yield found
 
 
 def best_rows(session: Session, task: Task, device_id: int) -> Iterator[RecordRow]:

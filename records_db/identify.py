@@ -11,7 +11,7 @@ from compiler.workload import Workload
 from measure import Device
 from records_db.compiler_version import CompilerVersion
 from records_db.errors import DatabaseError
-from records_db.models import Base, CompilerRow, DeviceRow, TargetRow, WorkloadRow
+from records_db.models import OWN_DIALECT, Base, CompilerRow, DeviceRow, TargetRow, WorkloadRow
 from records_db.rows import plain_json
 
 IdentityRow = TypeVar("IdentityRow", WorkloadRow, TargetRow, DeviceRow, CompilerRow)
@@ -50,10 +50,14 @@ def find_device(session: Session, device: Device) -> int | None:
 
 
 def keep_workload(session: Session, workload: Workload) -> int:
-    rest = {"canonical": workload.canonical, "name": "+".join(workload.op_names)}
-    row = _find_or_insert(session, WorkloadRow, {"key": workload.key}, rest)
-    if row.canonical != workload.canonical:
-        raise DatabaseError(f"workload key {workload.key} already stands for another workload (row {row.id}): nothing was added")
+    return keep_workload_row(session, workload.key, workload.canonical, "+".join(workload.op_names), OWN_DIALECT)
+
+
+def keep_workload_row(session: Session, key: str, canonical: str, name: str, dialect: str) -> int:
+    """key: sha256 of `canonical`. dialect: in whose words that is written."""
+    row = _find_or_insert(session, WorkloadRow, {"key": key}, {"canonical": canonical, "name": name, "dialect": dialect})
+    if row.canonical != canonical:
+        raise DatabaseError(f"workload key {key} already stands for another workload (row {row.id}): nothing was added")
     return row.id
 
 
@@ -62,8 +66,12 @@ def keep_target(session: Session, target: str) -> int:
 
 
 def keep_device(session: Session, device: Device) -> int:
-    rest = {"model": device.model, "cores": device.cores, "facts": plain_json(dict(device.facts))}
-    return _find_or_insert(session, DeviceRow, {"fingerprint": device.fingerprint}, rest).id
+    return keep_device_row(session, device.fingerprint, device.model, device.cores, plain_json(dict(device.facts)))
+
+
+def keep_device_row(session: Session, fingerprint: str, model: str, cores: int, facts: Mapping[str, Any]) -> int:
+    rest = {"model": model, "cores": cores, "facts": facts}
+    return _find_or_insert(session, DeviceRow, {"fingerprint": fingerprint}, rest).id
 
 
 def keep_compiler(session: Session, compiler: CompilerVersion) -> int:

@@ -6,12 +6,12 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy import Connection, Engine, column, inspect, select, table
 
-from records_db.connect import lock_for_migration, use_write_ahead_log, writing
+from records_db.connect import MIGRATION_LOCK, lock_server, use_write_ahead_log, writing
 from records_db.errors import DatabaseError
 from records_db.explain_failure import shown_url
 
 VERSION_TABLE = "tilewright_schema"  # not Alembic's default name, which another program in the same database may use
-SCHEMA = "0001"  # the newest revision in migrations/versions
+SCHEMA = "0002"  # the newest revision in migrations/versions
 
 _version = table(VERSION_TABLE, column("version_num"))
 
@@ -39,7 +39,7 @@ def bring_up_to_date(engine: Engine) -> None:
     if found == SCHEMA:
         return
     with writing(engine).begin() as connection:
-        lock_for_migration(connection)
+        lock_server(connection, MIGRATION_LOCK)
         found = schema_of(connection)  # another process may have been quicker
         _refuse_newer(engine, found)
         if found != SCHEMA:

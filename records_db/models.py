@@ -3,8 +3,9 @@
     workload  target  device     what a time belongs to; written once, never changed
     compiler <- session          who measured, with what
     record -> workload, target, device, session      one measurement; never changed, never deleted
+    origin <- record             of a record that was read from another tool's log: the line, as it was
 
-Everything here is plain SQL that SQLite and PostgreSQL share; the two partial indexes are spelled for both.
+Everything here is plain SQL that SQLite and PostgreSQL share; the partial indexes are spelled for both.
 """
 
 from datetime import UTC, datetime
@@ -34,6 +35,8 @@ NAMING = {
     "pk": "pk_%(table_name)s",
 }
 
+OWN_DIALECT = "tilewright"
+
 
 class UtcDateTime(TypeDecorator[datetime]):
     """An instant, in UTC on both sides; SQLite, which has no time zones, keeps it without one."""
@@ -59,7 +62,11 @@ class Base(DeclarativeBase):
 
 
 class WorkloadRow(Base):
-    """key: sha256 of `canonical`; both are compared on a hit, for a key that meant two workloads would compile the wrong one."""
+    """key: sha256 of `canonical`; both are compared on a hit, for a key that meant two workloads would compile the wrong one.
+
+    dialect: in whose words `canonical` is written: "tilewright", a `Workload`; else the name of a log format, a `ForeignTask`, for which
+    there is no `Workload`.
+    """
 
     __tablename__ = "workload"
 
@@ -67,6 +74,7 @@ class WorkloadRow(Base):
     key: Mapped[str] = mapped_column(String(64), unique=True)
     canonical: Mapped[str] = mapped_column(Text)
     name: Mapped[str] = mapped_column(Text)
+    dialect: Mapped[str] = mapped_column(String(32), server_default=OWN_DIALECT)
 
 
 class TargetRow(Base):
@@ -113,8 +121,21 @@ class SessionRow(Base):
     status: Mapped[str] = mapped_column(String(32))
 
 
+class OriginRow(Base):
+    """text: one record of another tool, as it was read. key: sha256 of the format and the canonical JSON, so that none is read twice."""
+
+    __tablename__ = "origin"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    key: Mapped[str] = mapped_column(String(64), unique=True)
+    format: Mapped[str] = mapped_column(String(32))
+    text: Mapped[str] = mapped_column(Text)
+
+
 class RecordRow(Base):
     """schedule, decisions: canonical JSON. schedule_key: the first digits of the schedule's sha256, which only narrows the search.
+
+    A record with an origin has the other tool's decisions and no schedule: its text is empty.
 
     cost: the chosen statistic of run_secs, NULL without a time; statistic: its name. verdict: whether the answer was compared with the
     reference and was right; NULL if it was not compared.
@@ -141,7 +162,14 @@ class RecordRow(Base):
             postgresql_where=text("verdict IS NOT NULL"),
         ),
         Index("ix_record_task", "workload_id", "target_id", "device_id"),
-        Index("ix_record_session", "session_id", "trial"),
+        Index("ix_record_session", "session_id", "status", "source"),
+        Index(
+            "ix_record_origin",
+            "workload_id",
+            "origin_id",
+            sqlite_where=text("origin_id IS NOT NULL"),
+            postgresql_where=text("origin_id IS NOT NULL"),
+        ),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -149,6 +177,7 @@ class RecordRow(Base):
     target_id: Mapped[int] = mapped_column(ForeignKey("target.id"))
     device_id: Mapped[int] = mapped_column(ForeignKey("device.id"))
     session_id: Mapped[int] = mapped_column(ForeignKey("session.id"))
+    origin_id: Mapped[int | None] = mapped_column(ForeignKey("origin.id"))
     trial: Mapped[int]
     source: Mapped[str] = mapped_column(String(32))
     schedule: Mapped[str] = mapped_column(Text)

@@ -4,7 +4,9 @@ from sqlalchemy.orm import Session
 
 from compiler.workload import Workload
 from measure import Device
-from records_db.models import DeviceRow, RecordRow, TargetRow, WorkloadRow
+from records_db.foreign_record import ForeignRecord
+from records_db.import_rows import read_origin
+from records_db.models import DeviceRow, OriginRow, RecordRow, TargetRow, WorkloadRow
 from records_db.record import Record
 from records_db.rows import decode_device, decode_record, decode_schedule, decode_workload
 
@@ -26,6 +28,10 @@ class RecordReader:
         if isinstance(schedule, str):
             return f"record {row.id}: {schedule}"
         return decode_record(row, workload, self._target(row.target_id), self._device(row.device_id), schedule)
+
+    def read_any(self, row: RecordRow) -> Record | ForeignRecord | str:
+        """A record of another tool too."""
+        return self.read(row) if row.origin_id is None else read_origin(row, self._session.get_one(OriginRow, row.origin_id))
 
     def _workload(self, number: int) -> Workload | str:
         if number not in self._workloads:

@@ -50,7 +50,6 @@ def schedule_key(text: str) -> str:
 
 def encode_record(record: Record) -> dict[str, Any]:
     """The columns of a record but for the ids of what it refers to."""
-    measurement, verification = record.measurement, record.measurement.verification
     schedule = schedule_text(record.schedule)
     return {
         "trial": record.trial,
@@ -58,6 +57,14 @@ def encode_record(record: Record) -> dict[str, Any]:
         "schedule": schedule,
         "schedule_key": schedule_key(schedule),
         "decisions": record.key,
+        "created": record.created,
+        **encode_measurement(record.measurement),
+    }
+
+
+def encode_measurement(measurement: Measurement) -> dict[str, Any]:
+    verification = measurement.verification
+    return {
         "status": measurement.status.value,
         "error": plain_text(measurement.error),
         "run_secs": [float(secs) for secs in measurement.run_secs],
@@ -71,7 +78,6 @@ def encode_record(record: Record) -> dict[str, Any]:
         "build_secs": float(measurement.build_secs),
         "measure_secs": float(measurement.measure_secs),
         "facts": plain_json(dict(measurement.facts)),
-        "created": record.created,
     }
 
 

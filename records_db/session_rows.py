@@ -30,6 +30,15 @@ def keep_session(session: Session, tune_session: TuneSession) -> int:
     return row.id
 
 
+def finish_session(session: Session, number: int, *, keep: bool) -> None:
+    """keep: whether it has any records; else it is as if it had not been."""
+    row = session.get_one(SessionRow, number)
+    if keep:
+        row.status, row.ended = SessionStatus.FINISHED.value, now()
+    else:
+        session.delete(row)
+
+
 def list_sessions(session: Session) -> list[SessionSummary]:
     """All, oldest first; counted by the index over session and status, without a look at the records themselves."""
     failed = func.sum(case((RecordRow.status != MeasureStatus.OK.value, 1), else_=0))

@@ -8,7 +8,10 @@ from measure import MeasureStatus
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DatabaseStatistics:
-    """records: all of them; by_status: how many of each kind, kinds without one left out; size_bytes: None where it is not a file."""
+    """records: all of them; by_status: how many of each kind, kinds without one left out; foreign: those of other tools, by format.
+
+    size_bytes: None where it is not a file.
+    """
 
     url: str
     schema: str
@@ -19,4 +22,5 @@ class DatabaseStatistics:
     records: int
     by_status: Mapping[MeasureStatus, int]
     imported: int
+    foreign: Mapping[str, int]
     size_bytes: int | None

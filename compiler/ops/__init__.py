@@ -24,6 +24,7 @@ from compiler.ops import (
     softmax,
     winograd,
 )
+from compiler.ops.conv import ConvShape, conv_shape
 from compiler.ops.layout import PLAIN, blocked_layout, channel_block, fits_layout
 from compiler.ops.operator import OPERATORS, Array, Attributes, FusionKind, Operator, get_operator, register_operator
 from compiler.ops.pool import pool_output_size
@@ -55,6 +56,8 @@ FAMILIES = (
 )  # importing a family registers its operators; pool and slice are imported by the lines above
 
 __all__ = [
+    "ConvShape",
+    "conv_shape",
     "OPERATORS",
     "PLAIN",
     "Array",

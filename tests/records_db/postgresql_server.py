@@ -15,7 +15,7 @@ from pathlib import Path
 
 INSTALL = "apt-get install postgresql"
 INSTALL_SECS = 300
-START_SECS = 60
+START_SECS = 180
 SERVER_USER = "postgres"  # the server refuses to run as root; Debian's package makes this user
 APT_LOCK = Path(tempfile.gettempdir()) / "tilewright-apt.lock"
 CLUSTER_SETTINGS = Path("/etc/postgresql-common/createcluster.conf")
@@ -93,11 +93,11 @@ def _started(found: Path, folder: Path) -> Iterator[Callable[[str], str]]:
 
     run("initdb", "-U", "tilewright", "--auth=trust", "--locale=C", "-E", "UTF8", "--no-sync")
     options = f"-k {folder} -c listen_addresses='' -c fsync=off -c shared_buffers=16MB -c max_connections=40"
-    run("pg_ctl", "-w", "-l", f"{folder}/log", "-o", options, "start")
+    run("pg_ctl", "-w", "-t", str(START_SECS), "-l", f"{folder}/log", "-o", options, "start")
     try:
         yield lambda name: _create(found, folder, name)
     finally:
-        run("pg_ctl", "-w", "-m", "immediate", "stop")
+        run("pg_ctl", "-w", "-t", str(START_SECS), "-m", "immediate", "stop")
 
 
 def _create(found: Path, folder: Path, name: str) -> str:

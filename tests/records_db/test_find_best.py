@@ -1,60 +1,43 @@
 """The best-record query on a large table: through its index, and its time printed."""
 
 import sys
-import time
-from pathlib import Path
-from typing import Any
 
 import pytest
-from sqlalchemy import text
 
-from records_db import Database, Source, TuneSession
+from benchmarks.records import fill, least_secs, questions, record
+from records_db import Database, Source
+from records_db import read_records as read_records_module
 from records_db.find_best import Task, best_query
 
-RECORDS = 100_000
-QUERIES = 50
-
-SPREAD = text(
-    """
-    WITH RECURSIVE number(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM number WHERE n < :count)
-    INSERT INTO record (
-        workload_id, target_id, device_id, session_id, trial, source,
-        schedule, schedule_key, decisions, status, error, run_secs, cost, statistic,
-        stopped_early, verdict, tolerance, max_error, input_seed, build_secs, measure_secs, facts, created)
-    SELECT
-        1 + n % :workloads, target_id, device_id, session_id, n, source,
-        replace(schedule, '[4]', '[' || n || ']'), substr('0000000000000000' || n, -16), replace(decisions, '4', n),
-        CASE WHEN n % 10 = 0 THEN 'crash' ELSE 'ok' END, '', run_secs,
-        CASE WHEN n % 10 = 0 THEN NULL ELSE 1.0 + n * 1e-6 END, statistic,
-        stopped_early, CASE WHEN n % 7 = 0 THEN verdict END, tolerance, max_error, input_seed, build_secs, measure_secs, facts, created
-    FROM number, (SELECT * FROM record LIMIT 1)
-    """
-)
+RECORDS = 50_000
+WORKLOADS = 20
 
 
-@pytest.fixture
-def large(tmp_path: Path, make: Any) -> Any:
-    with Database(f"sqlite:///{tmp_path / 'records.db'}") as database:
-        session = database.open_session(TuneSession(tuner="random", seed=0))
-        database.add_records(session, [make.record(make.measured(1e3), width=width) for width in range(8, 28)])
-        with database._writing.begin() as connection:
-            connection.execute(SPREAD, {"count": RECORDS, "workloads": 20})
-        yield database
-
-
-def test_the_best_of_many_is_found_through_the_index(large: Database, make: Any) -> None:
-    record = make.record(width=9)
-    start = time.perf_counter()
-    for _ in range(QUERIES):
-        best = large.best_record(record.workload, record.target, record.device)
-    query_ms = (time.perf_counter() - start) / QUERIES * 1e3
-    start = time.perf_counter()
-    tried = large.tried_keys(record.workload, record.target, record.device)
-    tried_ms = (time.perf_counter() - start) * 1e3
-    sys.stdout.write(f"{RECORDS} records: best_record {query_ms:.2f} ms, tried_keys of {len(tried)} {tried_ms:.1f} ms\n")
+def test_the_best_of_many(url: str) -> None:
+    fill(url, RECORDS, WORKLOADS)
+    some = record(9)
+    with Database(url) as database:
+        for name, ask in questions(database).items():
+            sys.stdout.write(f"{RECORDS} records: {name} {least_secs(ask) * 1e3:.1f} ms\n")
+        best = database.best_record(some.workload, some.target, some.device)
+        tried = database.tried_keys(some.workload, some.target, some.device)
+        leaders = database.leaders()
     assert best is not None
     assert best.record.decisions["tile"] % 7 == 0  # only these were compared with the reference
-    assert len(tried) == RECORDS // 20 + 1
+    assert len(tried) == RECORDS // WORKLOADS + 1
+    assert [leader.best for leader in leaders if leader.best.record.workload == some.workload] == [best]
+    assert sum(leader.trials for leader in leaders) == WORKLOADS + RECORDS * 9 // 10
+
+
+@pytest.mark.parametrize("name", ["records best", "records list", "best of one workload"])
+def test_few_records_are_decoded(sqlite_url: str, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    fill(sqlite_url, 2000, WORKLOADS)
+    decoded = []
+    decode = read_records_module.decode_schedule
+    monkeypatch.setattr(read_records_module, "decode_schedule", lambda text: decoded.append(text) or decode(text))
+    with Database(sqlite_url) as database:
+        questions(database)[name]()
+    assert 0 < len(decoded) <= {"records best": WORKLOADS, "records list": 50, "best of one workload": 1}[name]
 
 
 def test_the_query_plan_uses_the_partial_indexes(sqlite_url: str) -> None:

@@ -136,5 +136,5 @@ def test_a_migration_that_fails_leaves_the_old_schema_whole(sqlite_url: str, mon
 def test_another_programs_database_is_left_alone(database: Database, url: str) -> None:
     with database._writing.begin() as connection:
         connection.execute(text(f"DROP TABLE {VERSION_TABLE}"))
-    with pytest.raises(DatabaseError, match=r"belongs to another program \(tables compiler, device, record, session, target\)"):
+    with pytest.raises(DatabaseError, match=r"belongs to another program \(tables compiler, device, origin, record, session\)"):
         Database(url)

@@ -1,0 +1,7 @@
+"""Logs of other tools -> `ForeignRecord`s. Below: `records_db/foreign_record.py`; next: `records_db/import_log.py`."""
+
+from records_db.log_formats.autotvm import AUTOTVM
+from records_db.log_formats.log_format import LOG_FORMATS, BadLine, Line, LogFormat, register_log_format
+from records_db.log_formats.plain_workload import plain_convolution, plain_form
+
+__all__ = ["AUTOTVM", "BadLine", "LOG_FORMATS", "Line", "LogFormat", "plain_convolution", "plain_form", "register_log_format"]
