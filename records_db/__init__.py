@@ -6,13 +6,14 @@ from records_db.errors import DatabaseError, NetworkFileSystemWarning, Unreadabl
 from records_db.find_best import Leader
 from records_db.foreign_record import ForeignRecord, ForeignTask
 from records_db.import_log import ImportSummary, known_formats
-from records_db.log_formats import AUTOTVM, LOG_FORMATS, BadLine, LogFormat, plain_form, register_log_format
+from records_db.log_formats import AUTOTVM, LOG_FORMATS, BadLine, LogFormat, anchored_convolution, plain_form, register_log_format
 from records_db.own_format import JSONL
 from records_db.record import BestRecord, Record, Rung, Source, candidate_key
 from records_db.statistics import DatabaseStatistics
 from records_db.tune_session import SessionStatus, SessionSummary, TuneSession
 
 __all__ = [
+    "anchored_convolution",
     "AUTOTVM",
     "BadLine",
     "ForeignRecord",

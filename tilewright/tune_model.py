@@ -15,7 +15,7 @@ from measure import Builder, BuilderOptions, LocalRunner, RunnerOptions
 from records_db import Database
 from tilewright.model import Model
 from tilewright.resolve_target import resolve_target
-from tuner import STRATEGIES, Listener, TuneOptions, TuneResult, make_variant_tasks, tune_tasks
+from tuner import STRATEGIES, Listener, TuneOptions, TuneResult, make_variant_tasks, tune_tasks, with_seeds
 
 DEFAULT_TRIALS_PER_KERNEL = 64
 
@@ -49,7 +49,11 @@ def tune(
     if not runs_here(resolved):
         raise TargetError(f"candidates for {resolved.cpu} ({resolved.triple}) cannot be timed on this machine; tune for --target host")
     workloads = model.workloads(resolved) if isinstance(model, Model) else model
-    tasks = [task for workload, calls in workloads.items() for task in make_variant_tasks(workload, resolved, calls, max_rel_error)]
+    tasks = [
+        with_seeds(task, database)
+        for workload, calls in workloads.items()
+        for task in make_variant_tasks(workload, resolved, calls, max_rel_error)
+    ]
     if trials is None and minutes is None:
         trials = DEFAULT_TRIALS_PER_KERNEL * len(tasks)
     options = TuneOptions(trials=trials, minutes=minutes, strategy=tuner, seed=seed, command_line=command_line)

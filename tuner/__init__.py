@@ -23,6 +23,7 @@ from tuner.events import (
     TuneResult,
 )
 from tuner.scheduler import BudgetScheduler, TaskProgress
+from tuner.seed_from_imported import with_seeds
 from tuner.strategies import (
     STRATEGIES,
     AnnealingSearch,
@@ -76,4 +77,5 @@ __all__ = [
     "register_cost_model",
     "register_strategy",
     "tune_tasks",
+    "with_seeds",
 ]

@@ -10,7 +10,7 @@ from compiler.graph import performed_flops, workload_variants
 from compiler.target import Target
 from compiler.te import Binary, Call, Tensor, walk
 from compiler.workload import Workload
-from schedule_space import ScheduleSpace, space_for
+from schedule_space import Candidate, ScheduleSpace, space_for
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,6 +18,7 @@ class Task:
     """weight: how often one inference runs the kernel. name: for people. The target's cores are the threads of the kernel.
 
     family: the same for the forms of one workload, of which a model uses the fastest only; a task without is alone.
+    seeds: candidates to measure right after the space's default, whatever the search would propose.
     """
 
     workload: Workload
@@ -26,6 +27,7 @@ class Task:
     weight: float = 1.0
     name: str = ""
     family: str = ""
+    seeds: tuple[Candidate, ...] = ()
 
     def __str__(self) -> str:
         return self.name or str(self.workload)

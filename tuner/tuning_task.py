@@ -28,6 +28,8 @@ class TuningTask:
         self.known = 0
         self._strategy = make_strategy(strategy, task.space, np.random.default_rng([seed, int(task.workload.key[:12], 16)]))
         self._default = task.space.default()
+        self._seeds = [candidate for candidate in task.seeds if candidate != self._default]
+        self._given: set[Candidate] = set()
         self._measured: dict[Candidate, Measurement] = {}
 
     def resume(self, records: Iterable[Record]) -> None:
@@ -46,9 +48,20 @@ class TuningTask:
 
     def suggest(self, count: int) -> list[Candidate]:
         """The next candidates to measure; none ends the task."""
-        candidates = self._strategy.suggest(count)
-        self.progress.exhausted = not candidates
-        return candidates
+        seeds = self._take_seeds(count)
+        rest = count - len(seeds)
+        proposed = self._strategy.suggest(rest) if rest else []
+        self.progress.exhausted = not seeds and not proposed
+        return seeds + [candidate for candidate in proposed if candidate not in self._given]
+
+    def _take_seeds(self, count: int) -> list[Candidate]:
+        """Those that nobody has measured, once the default has been."""
+        if self._default not in self._measured:
+            return []
+        left = [candidate for candidate in self._seeds if candidate not in self._measured]
+        self._seeds = left[count:]
+        self._given.update(left[:count])
+        return left[:count]
 
     def request(self, candidate: Candidate) -> BuildRequest:
         return BuildRequest(workload=self.task.workload, schedule=self.task.space.schedule(candidate), target=self.task.target)
