@@ -1,7 +1,7 @@
 """Record what `benchmarks.search_quality` replays: `python -m benchmarks.record_search_data`.
 
-Each workload becomes a file in `benchmarks/search_data`. A file that is there already is left alone, so a run that was stopped goes on where
-it stopped; `--again` makes them anew. A thousand candidates of 53 workloads take about an hour. Give the machine nothing else to do.
+Each workload becomes a file in `benchmarks/search_data`. A file that is there already is left alone, so a run that was stopped goes on
+where it stopped; `--again` makes them anew. A thousand candidates of 53 workloads take about an hour. Give the machine nothing else to do.
 """
 
 import re
@@ -63,7 +63,9 @@ def main() -> None:
     parser.add_argument("--workloads", default="", metavar="REGEX", help="only those whose name has a match")
     parser.add_argument("--trials", type=int, default=RecordOptions().trials, help="per workload (default: 1000)")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--searches", default=SEARCHES, help=f"strategies to search with, of: {', '.join(STRATEGIES)} (default: {SEARCHES})")
+    parser.add_argument(
+        "--searches", default=SEARCHES, help=f"strategies to search with, of: {', '.join(STRATEGIES)} (default: {SEARCHES})"
+    )
     parser.add_argument("--footprint-mib", type=int, default=0, help="weights that calls take turns with; 0 keeps them in the caches")
     parser.add_argument("--again", action="store_true", help="make files anew that are there already")
     options = parser.parse_args()

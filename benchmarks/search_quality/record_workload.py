@@ -24,7 +24,7 @@ BATCH = 16
 SUGGESTIONS_PER_TRIAL = 6  # a search that proposes mostly what is known already ends after so many
 EXPANDED = 12  # of the fastest candidates get all their neighbours
 ABANDON_RATIO, REFINE_RATIO = 4.0, 1.2
-NEAR_BEST, COMPARED_AT_ONCE, COMPARISONS = 1.08, 20, 4
+NEAR_BEST, COMPARED_AT_ONCE, COMPARISONS = 1.05, 20, 6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

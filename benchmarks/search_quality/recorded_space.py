@@ -12,19 +12,19 @@ Features come from today's template where it still has the recorded parameters, 
 In: `Recording`. Next: `replay.py`.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.search_quality.recording import Origin, Recording
 from compiler.errors import ScheduleError
 from compiler.schedule import Schedule
 from compiler.target import Target
 from measure import Measurement, MeasureStatus
 from schedule_space import Candidate, Choice, Decisions, Parameter, ScheduleSpace, Template, space_for
-from benchmarks.search_quality.recording import Origin, Recording
 
 MIN_NEIGHBOURS = 8
 SNAP_DECISIONS = 2
@@ -144,9 +144,11 @@ class RecordedSpace(ScheduleSpace):
             raise ValueError(f"{candidate} is not of the recorded space of {self.recording.name}")
         return row
 
-    def measurement(self, candidate: Candidate) -> Measurement:
-        """What came of it, or of the nearest candidate that was recorded."""
-        row = self.row(candidate)
+    def answer(self, candidates: Sequence[Candidate]) -> list[Measurement]:
+        """What came of each, or of the nearest candidate that was recorded."""
+        return [self._measurement(self.row(candidate)) for candidate in candidates]
+
+    def _measurement(self, row: int) -> Measurement:
         status, facts = self.recording.statuses[row], (("spills", int(self.recording.spills[row])),)
         if status is MeasureStatus.OK:
             return Measurement(status=status, run_secs=(float(self.recording.run_secs[row]),), facts=facts)

@@ -1,0 +1,97 @@
+"""Leave one network out: how many trials a search needs whose model has seen the recordings of all other networks.
+
+`PRIOR` is what learns from recordings; without one there is no table. In: recordings, a contestant. Out: `TransferRow`s, and a table.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from math import isfinite
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.search_quality.recorded_space import recorded_space
+from benchmarks.search_quality.recording import Recording, load_recording
+from benchmarks.search_quality.replay import Contestant, replay
+from benchmarks.search_quality.scores import NEAR, Curves, advantage, geometric_mean, make_curves
+from benchmarks.tables import Cell, table
+from tuner import FeatureEncoder, ModelFactory
+
+LearnPrior = Callable[[Sequence[Recording], ModelFactory | None], ModelFactory]
+"""Recordings of other networks, and the contestant's own model (None: the strategy's choice) -> the model that has learnt from them."""
+
+PRIOR: LearnPrior | None = None
+
+GOAL_TRANSFER = 3.0
+
+
+@dataclass(frozen=True, eq=False)
+class TransferRun:
+    """chosen_ratio: the time of the candidate that the prior thinks fastest, without any trial, over the best known."""
+
+    curves: Curves
+    chosen_ratio: float
+
+
+@dataclass(frozen=True, slots=True)
+class TransferJob:
+    """paths: of the recordings that the prior may learn from; none of the network of `path`."""
+
+    path: Path
+    paths: tuple[Path, ...]
+    contestant: Contestant
+    seeds: int
+    trials: int
+
+    def run(self) -> TransferRun:
+        factory = _learnt(self.paths, self.contestant)
+        space = recorded_space(load_recording(self.path))
+        runs = [replay(space, space.answer, self.contestant, seed, self.trials, factory) for seed in range(self.seeds)]
+        best = space.recording.best_secs
+        curves = make_curves([run.run_secs for run in runs], self.trials, best, sum(run.thinking_secs for run in runs))
+        everything = list(space.all())
+        guesses = factory(space, 0).predict(FeatureEncoder(space).encode(everything)).log_secs
+        chosen = space.answer([everything[int(np.argmin(guesses))]])[0].best_secs
+        return TransferRun(curves, float("inf") if chosen is None else chosen / best)
+
+
+def transfer_jobs(paths: Sequence[Path], networks: Sequence[str], contestant: Contestant, seeds: int, trials: int) -> list[TransferJob]:
+    """One per recording, in their order."""
+    jobs = []
+    for path, network in zip(paths, networks, strict=True):
+        others = tuple(other for other, its in zip(paths, networks, strict=True) if its != network)
+        jobs.append(TransferJob(path, others, contestant, seeds, trials))
+    return jobs
+
+
+@lru_cache(2)
+def _learnt(paths: tuple[Path, ...], contestant: Contestant) -> ModelFactory:
+    if PRIOR is None:
+        raise ValueError("there is no prior to transfer with; see PRIOR in benchmarks/search_quality/transfer.py")
+    return PRIOR([load_recording(path) for path in paths], contestant.factory())
+
+
+def transfer_section(recordings: Sequence[Recording], alone: Sequence[Curves], runs: Sequence[TransferRun], trials: int) -> str:
+    """alone: the same contestant without what the other networks taught."""
+    rows: list[list[Cell | str]] = []
+    for network in dict.fromkeys(recording.network for recording in recordings):
+        positions = [position for position, recording in enumerate(recordings) if recording.network == network]
+        rows.append(_row(network, [alone[p] for p in positions], [runs[p] for p in positions], trials))
+    rows.append(_row("all", alone, runs, trials))
+    header = ["network left out", "workloads", "trials alone", "trials with the others", "fewer", "no trial: model's choice / best"]
+    text = f"Median trials to {NEAR:.0%} of the best known, with records of the other networks:\n\n"
+    return text + table(header, rows, f"fewer than {GOAL_TRANSFER:.0f} times fewer trials")
+
+
+def _row(name: str, alone: Sequence[Curves], runs: Sequence[TransferRun], trials: int) -> list[Cell | str]:
+    learnt = [run.curves for run in runs]
+    found = advantage(learnt, alone, NEAR)
+    before, after = (sorted(each.median_trials_to() for each in curves)[len(curves) // 2] for curves in (alone, learnt))
+    return [
+        name,
+        str(len(runs)),
+        *(f"{count:.0f}" if isfinite(count) else f"> {trials}" for count in (before, after)),
+        Cell(f"{found.ratio:.1f}x", found.ratio < GOAL_TRANSFER),
+        f"{geometric_mean([run.chosen_ratio for run in runs]):.3f}",
+    ]
