@@ -11,6 +11,7 @@ from tilewright.commands.bench import bench
 from tilewright.commands.compile import compile_command
 from tilewright.commands.explain import explain
 from tilewright.commands.records import records
+from tilewright.commands.report import report
 from tilewright.commands.run import run
 from tilewright.commands.tune import tune
 
@@ -24,7 +25,7 @@ def commands() -> None:
     """Tilewright compiles models with kernels that are found by search on the device itself."""
 
 
-for command in (tune, compile_command, run, bench, explain, records):
+for command in (tune, compile_command, run, bench, explain, records, report):
     commands.add_command(command)
 
 

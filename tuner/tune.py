@@ -70,7 +70,9 @@ def tune_tasks(
 
     Raises what ends a session: `DatabaseError` (a full disk), `MeasureError` (no worker process can be started).
     """
-    session = TuneSession(tuner=options.strategy, seed=options.seed, options=_plain_options(options), command_line=options.command_line)
+    session = TuneSession(
+        tuner=options.strategy, seed=options.seed, options=_plain_options(options, tasks), command_line=options.command_line
+    )
     loop = _TuneLoop([TuningTask(task, options.strategy, options.seed) for task in tasks], builder, runner, database, options)
     loop.resume()
     session_id = database.open_session(session)
@@ -84,8 +86,10 @@ def tune_tasks(
     return result
 
 
-def _plain_options(options: TuneOptions) -> dict[str, object]:
-    return {name: value for name, value in asdict(options).items() if name not in ("strategy", "seed", "command_line")}
+def _plain_options(options: TuneOptions, tasks: Sequence[Task]) -> dict[str, object]:
+    """With the weights of the tasks by workload key, so that a report can add up the model's time."""
+    plain = {name: value for name, value in asdict(options).items() if name not in ("strategy", "seed", "command_line")}
+    return plain | {"weights": {task.workload.key: task.weight for task in tasks}}
 
 
 def _ignore(event: Event) -> None:
