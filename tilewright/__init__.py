@@ -20,8 +20,8 @@ from records_db import Database  # noqa: E402
 from tilewright.compile_model import compile_model as compile  # noqa: A004, E402 - the face's own name
 from tilewright.model import Model, load  # noqa: E402
 from tilewright.tune_model import tune  # noqa: E402
+from tilewright.tune_result import TuneResult  # noqa: E402
 from tilewright.tune_views import show_progress  # noqa: E402
-from tuner import TuneResult  # noqa: E402
 
 __version__ = "0.1.0"
 

@@ -1,5 +1,6 @@
 """Load a model file. In: a path. Out: `Model`. Next: `tune_model.py`, `compile_model.py`."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +10,7 @@ from compiler.graph import Graph, Group, count_workloads, extract_groups, optimi
 from compiler.target import Target
 from compiler.tensor_type import TensorType
 from compiler.workload import Workload
+from tilewright.notebook_tables import html_table
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +35,13 @@ class Model:
     def workloads(self, target: Target) -> dict[Workload, int]:
         """What there is to tune for `target`: each workload with the number of its calls per inference."""
         return count_workloads(self.groups(target))
+
+    def _repr_html_(self) -> str:
+        """For Jupyter: inputs and outputs, and what the graph holds."""
+        values = [(name, "input", str(kind)) for name, kind in self.inputs.items()]
+        values += [(name, "output", str(kind)) for name, kind in self.outputs.items()]
+        counts = Counter(node.op for node in self.graph.nodes).most_common()
+        return html_table(self.name, ("value", "", "type"), values, ", ".join(f"{count} {op}" for op, count in counts))
 
     def __str__(self) -> str:
         inputs = ", ".join(f"{name}: {kind}" for name, kind in self.inputs.items())

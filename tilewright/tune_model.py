@@ -15,7 +15,8 @@ from measure import Builder, BuilderOptions, LocalRunner, RunnerOptions
 from records_db import Database
 from tilewright.model import Model
 from tilewright.resolve_target import resolve_target
-from tuner import STRATEGIES, Listener, TuneOptions, TuneResult, make_variant_tasks, tune_tasks, with_seeds
+from tilewright.tune_result import TuneResult
+from tuner import STRATEGIES, Listener, TuneOptions, make_variant_tasks, tune_tasks, with_seeds
 
 DEFAULT_TRIALS_PER_KERNEL = 64
 
@@ -59,7 +60,7 @@ def tune(
     options = TuneOptions(trials=trials, minutes=minutes, strategy=tuner, seed=seed, command_line=command_line)
     running = RunnerOptions(threads=resolved.cores, footprint_bytes=min(_weight_bytes(workloads, resolved), 2 * resolved.l3_bytes))
     with Builder(BuilderOptions()) as builder, LocalRunner(running) as runner:
-        return tune_tasks(tasks, builder, runner, database, options, on_event)
+        return TuneResult.of(tune_tasks(tasks, builder, runner, database, options, on_event))
 
 
 def _weight_bytes(workloads: Mapping[Workload, int], target: Target) -> int:
