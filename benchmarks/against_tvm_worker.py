@@ -107,7 +107,7 @@ def tune(request: dict[str, Any]) -> Any:
             raise
         print(f"ended: {type(error).__name__}", file=sys.stderr)
     schedule = ms.tir_integration.compile_tir(database, function, target)
-    return None if schedule is None else tvm.compile(schedule.mod, target=target)
+    return None if schedule is None else tvm.compile(schedule.mod, target=target).jit()
 
 
 def timer(module: Any, request: dict[str, Any]) -> Any:
