@@ -1,1 +1,1 @@
-"""Side by side with other libraries: `python -m benchmarks.models`, `.kernels` and `.search`; each knows --help, --quick and --json."""
+"""Side by side with other libraries and searches: programs such as `python -m benchmarks.models`; each knows --help, --quick, --json."""

@@ -3,7 +3,7 @@
 TVM lives in an environment of its own, here beside the clone (0.1.15 of its ffi package crashes it):
 
     python3.11 -m venv ../tvm-venv
-    ../tvm-venv/bin/pip install apache-tvm==0.27.0.post1 apache-tvm-ffi==0.1.14.post1
+    ../tvm-venv/bin/pip install apache-tvm==0.27.0.post1 apache-tvm-ffi==0.1.14.post1 xgboost psutil cloudpickle tornado
 
 One kernel after the other, TVM first, each alone on the machine; TVM's imports do not count, those of its build workers do, as they do in
 use. What each found is then timed in one run, A B B A, with warm caches. MetaSchedule gets batches of 16 in place of 64, since at less than

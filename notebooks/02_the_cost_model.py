@@ -84,6 +84,7 @@ print(f"{rows.shape[1]} features")
 # Gradient-boosted trees learn the logarithm of the time, from `TRIALS` candidates of the uniform sample. Then they are
 # asked about all the others. A model is good for search if it *ranks* well, so the rank correlation counts.
 
+
 # %%
 def ranks(values: Vector) -> Vector:
     return values.argsort(kind="stable").argsort(kind="stable").astype(np.float64)
@@ -123,6 +124,7 @@ print(f"among the {len(near)} of them within 1.5 times the best: {rank_correlati
 #
 # Shuffle one decision among the candidates, together with all that follows from it, and see how much worse the model
 # ranks them: what it relies on hurts.
+
 
 # %%
 def shuffled(name: str) -> Vector:
@@ -186,6 +188,7 @@ plt.show()
 #
 # Learn from 4, 8, 16, ... candidates of the uniform sample, let the model choose among all others, and see how far its
 # choice is from the best. The thin lines are the recorded kernels, the thick one their median.
+
 
 # %%
 def regret(where: RecordedSpace, count: int, seed: int) -> float:

@@ -12,7 +12,7 @@ from tests.tilewright.models import save_classifier
 
 ROOT = Path(__file__).parent.parent.parent
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
-COMMANDS = ("tune", "compile", "run", "bench", "explain")
+COMMANDS = ("tune", "compile", "run", "bench", "explain", "report")
 PACKAGES = ("tilewright", "tuner", "records_db", "measure", "schedule_space", "compiler", "benchmarks", "examples", "notebooks", "tests")
 
 
