@@ -25,7 +25,7 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *wo
 
 def test_tables_json_and_pictures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     save_toys(tmp_path / "data")
-    words = ("--data", tmp_path / "data", "--strategies", "random,xgb", "--seeds", 2, "--trials", 20, "--processes", 1)
+    words = ("--data", tmp_path / "data", "--strategies", "random,ga", "--seeds", 2, "--trials", 20, "--processes", 1)
     out, _ = run(monkeypatch, capsys, *words, "--plots", tmp_path / "plots")
     assert "2 workloads x 2 seeds" in out
     assert "found in 16" in out
@@ -36,8 +36,8 @@ def test_tables_json_and_pictures(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert [(row["contestant"], row["network"]) for row in rows] == [
         ("random", "anet"),
         ("random", "bnet"),
-        ("xgb", "anet"),
-        ("xgb", "bnet"),
+        ("ga", "anet"),
+        ("ga", "bnet"),
     ]
     again = json.loads(run(monkeypatch, capsys, *words, "--json")[0])["rows"]
     assert [row["trials_to_95"] for row in rows] == [row["trials_to_95"] for row in again]
@@ -46,7 +46,7 @@ def test_tables_json_and_pictures(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 @pytest.mark.parametrize(
     ("words", "complaint"),
     [
-        (("--strategies", "xgb,magic"), "unknown strategy 'magic'; known: "),
+        (("--strategies", "ga,magic"), "unknown strategy 'magic'; known: "),
         (("--cost-models", "magic"), "unknown cost model 'magic'; known: "),
         (("--match", "nothing like it"), "no recording in "),
     ],
