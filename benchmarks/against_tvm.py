@@ -39,7 +39,7 @@ from tuner import Event, Task, TrialDone, TuneOptions, make_task, make_variant_t
 
 WORKER = Path(__file__).with_name("against_tvm_worker.py")
 CASES = ("matmul 512", "64->64 56x56 3x3")
-LAST_BATCH_SECS = 300.0  # that MetaSchedule may take past its time, to end the batch in flight; what that finds does not count
+LAST_BATCH_SECS = 600.0  # that MetaSchedule may take past its time, to end the batch in flight; what that finds does not count
 ROUNDS, CALLS = 20, 10
 
 
@@ -116,7 +116,12 @@ class TvmWorker:
         trials = failed = 0
         patience = Timer(self._limit_secs + LAST_BATCH_SECS, self._kill)
         patience.start()
-        while "done" not in (answer := self._answer()):
+        self.has_module = False
+        while line := self._line():
+            answer = json.loads(line)
+            if "done" in answer:
+                self.has_module = bool(answer["done"])
+                break
             if answer["elapsed"] > self._limit_secs:
                 continue
             trials, failed = answer["trials"], answer["failed"]
@@ -124,7 +129,8 @@ class TvmWorker:
                 points.append((answer["elapsed"], answer["best_secs"]))
             progress(f"  TVM, {answer['elapsed']:.0f} s: {trials} trials, best {answer['best_secs'] or inf:.3g} s")
         patience.cancel()
-        self.has_module = bool(answer["done"])
+        if not self.has_module:
+            progress(f"  TVM ended without machine code (exit code {self._process.poll()})")
         return Course(trials=trials, failed=failed, points=tuple(points))
 
     def time(self, calls: int) -> list[float]:
@@ -133,9 +139,13 @@ class TvmWorker:
         self._process.stdin.flush()
         return [float(secs) for secs in self._answer()["secs"]]
 
-    def _answer(self) -> dict[str, Any]:
+    def _line(self) -> str:
+        """Empty once the process has ended."""
         assert self._process.stdout is not None
-        line = self._process.stdout.readline()
+        return self._process.stdout.readline()
+
+    def _answer(self) -> dict[str, Any]:
+        line = self._line()
         if not line:
             raise SystemExit(
                 f"TVM's process ended with exit code {self._process.wait()}; is it installed there? See the head of {__file__}"

@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import PercentFormatter
+from matplotlib.ticker import FuncFormatter, PercentFormatter
 
 from benchmarks.search_quality.scores import NEAR, Numbers
 from benchmarks.search_quality.sections import Comparison
@@ -32,11 +33,12 @@ def _overview(comparison: Comparison) -> Figure:
     """The median workload's speed over trials, and the middle half of the workloads around it."""
     figure = Figure(figsize=(8, 5), layout="constrained")
     axes = figure.subplots()
-    for contestant, curves in comparison.curves.items():
+    for position, (contestant, curves) in enumerate(comparison.curves.items()):
         qualities = np.array([each.quality() for each in curves])
-        _band(axes, list(np.quantile(qualities, QUARTILES, axis=0)), str(contestant))
+        _band(axes, list(np.quantile(qualities, QUARTILES, axis=0)), str(contestant), position)
     axes.axhline(NEAR, color="gray", linewidth=0.8, linestyle=":")
-    axes.set(xlabel="trials", ylabel="speed, of the best known", ylim=(0.4, 1.01), xscale="log")
+    axes.set(xlabel="trials", ylabel="speed, of the best known", ylim=(_lowest(comparison), 1.005))
+    _trials_axis(axes, comparison.trials)
     axes.set_title(f"Median of {len(comparison.recordings)} workloads, and the middle half of them; {comparison.seeds} seeds each")
     _finish(axes)
     return figure
@@ -47,10 +49,11 @@ def _profiles(comparison: Comparison) -> Figure:
     figure = Figure(figsize=(8, 5), layout="constrained")
     axes = figure.subplots()
     counts = np.arange(1, comparison.trials + 1)
-    for contestant, curves in comparison.curves.items():
+    for position, (contestant, curves) in enumerate(comparison.curves.items()):
         needed = np.array([each.median_trials_to() for each in curves])
-        axes.step(counts, (needed[:, None] <= counts).mean(axis=0), where="post", label=str(contestant))
-    axes.set(xlabel="trials", ylabel=f"workloads at {NEAR:.0%} of the best known", ylim=(0, 1.02), xscale="log")
+        axes.step(counts, (needed[:, None] <= counts).mean(axis=0), where="post", label=str(contestant), **_look(position))
+    axes.set(xlabel="trials", ylabel=f"workloads at {NEAR:.0%} of the best known", ylim=(0, 1.02))
+    _trials_axis(axes, comparison.trials)
     axes.set_title("Workloads whose median seed is there")
     _finish(axes)
     return figure
@@ -63,11 +66,12 @@ def _panels(comparison: Comparison) -> Figure:
     figure = Figure(figsize=(2.9 * columns, 2.2 * rows + 0.6), layout="constrained")
     grid: Sequence[Axes] = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False).ravel().tolist()
     for position, (axes, recording) in enumerate(zip(grid, comparison.recordings, strict=False)):
-        for contestant, curves in comparison.curves.items():
-            _band(axes, [curves[position].quality(quantile) for quantile in QUARTILES], str(contestant))
+        for look, (contestant, curves) in enumerate(comparison.curves.items()):
+            _band(axes, [curves[position].quality(quantile) for quantile in QUARTILES], str(contestant), look)
         axes.axhline(NEAR, color="gray", linewidth=0.8, linestyle=":")
         axes.set_title(recording.name, fontsize=7)
-        axes.set(ylim=(0.4, 1.02), xscale="log")
+        axes.set_ylim(_lowest(comparison), 1.01)
+        _trials_axis(axes, comparison.trials)
         axes.yaxis.set_major_formatter(PercentFormatter(1.0))
         axes.tick_params(labelsize=7)
     for axes in grid[len(comparison.recordings) :]:
@@ -77,11 +81,29 @@ def _panels(comparison: Comparison) -> Figure:
     return figure
 
 
-def _band(axes: Axes, quartiles: Sequence[Numbers], label: str) -> None:
+def _band(axes: Axes, quartiles: Sequence[Numbers], label: str, position: int) -> None:
     low, middle, high = quartiles
     trials = np.arange(1, len(middle) + 1)
-    (line,) = axes.step(trials, middle, where="post", label=label)
-    axes.fill_between(trials, low, high, step="post", color=line.get_color(), alpha=0.15, linewidth=0)
+    (line,) = axes.step(trials, middle, where="post", label=label, **_look(position))
+    axes.fill_between(trials, low, high, step="post", color=line.get_color(), alpha=0.12, linewidth=0)
+
+
+def _look(position: int) -> dict[str, Any]:
+    """Ten colours, then the same ones dashed."""
+    return {"color": f"C{position % 10}", "linestyle": "-" if position < 10 else "--"}
+
+
+def _trials_axis(axes: Axes, trials: int) -> None:
+    """Logarithmic, with whole numbers."""
+    axes.set_xscale("log", base=2)
+    axes.set_xlim(1, trials)
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+
+
+def _lowest(comparison: Comparison) -> float:
+    """Where the axes of speed begin."""
+    worst = min(float(each.quality(QUARTILES[0])[0]) for curves in comparison.curves.values() for each in curves)
+    return max(0.0, min(0.9, worst - 0.03))
 
 
 def _finish(axes: Axes) -> None:

@@ -68,8 +68,9 @@ def quality_after(curves: Sequence[Curves], trials: int) -> float:
 class Advantage:
     """How many times fewer trials one search needs than another for the same quality.
 
-    ratio: geometric mean over the workloads. at_least: workloads in which the slower one never got there, counted as if its last trial had
-    brought it, so that the true ratio is higher; behind: those in which the faster one never got there, counted likewise.
+    ratio: geometric mean over the workloads, those left out that need no search, since the default is that good, and those in which neither
+    got there. at_least: workloads in which the slower one never got there, counted as if its last trial had brought it, so that the true
+    ratio is higher; behind: those in which the faster one never got there, counted likewise.
     """
 
     ratio: float
@@ -78,17 +79,14 @@ class Advantage:
     behind: int
 
 
-def advantage(ours: Sequence[Curves], theirs: Sequence[Curves], quality: float | None = None) -> Advantage:
-    """quality: of the best known; None: on each workload what their median seed has reached in the end, unless its default is that good."""
+def advantage(ours: Sequence[Curves], theirs: Sequence[Curves], quality: float = NEAR) -> Advantage:
+    """quality: of the best known, of the median seed."""
     ratios: list[float] = []
     at_least = behind = 0
     for mine, other in zip(ours, theirs, strict=True):
         length = other.best.shape[1]
-        wanted = float(other.quality()[-1]) if quality is None else quality
-        if not wanted > 0:
-            continue
-        their_trials, our_trials = _first(other.quality(), wanted), _first(mine.quality(), wanted)
-        if not isfinite(their_trials) and not isfinite(our_trials):
+        their_trials, our_trials = _first(other.quality(), quality), _first(mine.quality(), quality)
+        if min(their_trials, our_trials) == 1 or not isfinite(min(their_trials, our_trials)):
             continue
         at_least += not isfinite(their_trials)
         behind += not isfinite(our_trials)

@@ -45,18 +45,19 @@ def test_fewer_trials_at_equal_quality() -> None:
     found = advantage([fast], [slow])
     assert (found.ratio, found.at_least, found.behind) == (pytest.approx(4.0), 0, 0)
     assert advantage([slow], [fast]).ratio == pytest.approx(0.25)
-    assert advantage([fast, fast], [slow, slow], 0.95).workloads == 2
+    assert advantage([fast, fast], [slow, slow]).workloads == 2
+    assert advantage([slow], [fast], 0.5).workloads == 0, "the default was that good"
 
 
 def test_what_never_got_there_is_a_bound() -> None:
     never, fast = curves([2.0] * 8), curves([2.0, 1.0])
-    found = advantage([fast], [never], 0.95)
+    found = advantage([fast], [never])
     assert (found.ratio, found.at_least, found.behind) == (pytest.approx(4.0), 1, 0)
-    found = advantage([never], [fast], 0.95)
+    found = advantage([never], [fast])
     assert (found.ratio, found.at_least, found.behind) == (pytest.approx(0.25), 0, 1)
-    assert advantage([never], [never], 0.95).workloads == 0
+    assert advantage([never], [never]).workloads == 0
     failed = curves([np.nan])
-    assert advantage([fast], [failed]).workloads == 0
+    assert advantage([fast], [failed]).at_least == 1
 
 
 def test_geometric_mean() -> None:
