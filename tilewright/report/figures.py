@@ -133,8 +133,7 @@ def predictions_figure(predictions: Predictions, data: TuneData) -> str:
     with style.context(STYLE):
         figure = Figure(figsize=(5.2, 4.4), layout="constrained")
         axes = figure.subplots()
-        tasks = np.array([each.task for each in predictions.trials])
-        axes.scatter(measured, predicted, s=9, c=tasks, cmap="turbo", alpha=0.55, linewidths=0)
+        axes.plot(measured, predicted, ".", color=BLUE, markersize=5, alpha=0.55, markeredgewidth=0)
         ends = [min(measured.min(), predicted.min()), max(measured.max(), predicted.max())]
         axes.plot(ends, ends, color=FAINT, linewidth=1)
         axes.set(xscale="log", yscale="log", xlabel="measured, of the task's best", ylabel="predicted, of the task's best")

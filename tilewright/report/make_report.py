@@ -10,6 +10,8 @@ from tilewright.report.model_time import ModelTime, model_times
 from tilewright.report.predictions import Predictions, predict_in_order
 from tilewright.report.session_data import TaskData, TuneData, read_tune_data
 
+MOST_REACHED = 1.1  # of the ceiling, on a quiet machine
+
 
 @dataclass(frozen=True, kw_only=True)
 class Report:
@@ -44,6 +46,11 @@ class Report:
     @property
     def ceiling(self) -> bool:
         return any(row.reached is not None for row in self.kernels)
+
+    @property
+    def busy(self) -> bool:
+        """Whether a kernel was faster than the limits say, so that something else must have run while these were measured."""
+        return any(row.reached is not None and row.reached > MOST_REACHED for row in self.kernels)
 
     @property
     def devices(self) -> list[str]:

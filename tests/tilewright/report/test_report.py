@@ -89,10 +89,17 @@ def test_a_ceiling_is_given_for_this_device_alone() -> None:
         add_session(database, [LARGE], [None], device=describe_host())
         report = make_report(database)
     assert report.ceiling
+    assert not report.busy
     here, failed = report.kernels
     assert here.reached is not None
     assert here.reached > 0
     assert failed.reached is None
+
+
+def test_a_kernel_past_the_ceiling_tells_of_a_busy_machine() -> None:
+    with Database("sqlite://") as database:
+        add_session(database, [LARGE], [1e-12], device=describe_host())
+        assert make_report(database).busy
 
 
 def test_predictions_follow_the_order_of_the_records() -> None:
