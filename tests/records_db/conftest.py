@@ -19,7 +19,7 @@ from compiler.tensor_type import TensorType
 from compiler.workload import Argument, GroupOp, Workload
 from measure import Device, Measurement, MeasureStatus, Verification
 from records_db import Database, Record, Source, TuneSession
-from tests.records_db.postgresql_server import NoServerError, running_server
+from tests.records_db.postgresql_server import NoServerError, Server, running_server
 
 BACKENDS = ("sqlite_url", "postgresql_url")
 
@@ -30,15 +30,15 @@ def sqlite_url(tmp_path: Path) -> str:
 
 
 @pytest.fixture(scope="session")
-def postgresql_server() -> Iterator[Callable[[str], str]]:
-    """A server of our own; gives the URL of one of its databases by name."""
+def postgresql_server() -> Iterator[Server]:
+    """A server of our own, started when the first test asks for it."""
     pytest.importorskip("psycopg", reason="psycopg is not installed: pip install 'tilewright[postgresql]'")
     with ExitStack() as stack:
         try:
-            create = stack.enter_context(running_server())
+            server = stack.enter_context(running_server())
         except NoServerError as error:
             pytest.skip(str(error))
-        yield create
+        yield server
 
 
 @pytest.fixture(scope="session")
@@ -47,8 +47,10 @@ def database_names() -> Iterator[str]:
 
 
 @pytest.fixture
-def postgresql_url(postgresql_server: Callable[[str], str], database_names: Iterator[str]) -> str:
-    return postgresql_server(next(database_names))
+def postgresql_url(postgresql_server: Server, database_names: Iterator[str]) -> Iterator[str]:
+    name = next(database_names)
+    yield postgresql_server.create(name)
+    postgresql_server.drop(name)
 
 
 @pytest.fixture(params=BACKENDS)

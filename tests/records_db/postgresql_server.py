@@ -9,8 +9,9 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 INSTALL = "apt-get install postgresql"
@@ -19,6 +20,7 @@ START_SECS = 180
 SERVER_USER = "postgres"  # the server refuses to run as root; Debian's package makes this user
 APT_LOCK = Path(tempfile.gettempdir()) / "tilewright-apt.lock"
 CLUSTER_SETTINGS = Path("/etc/postgresql-common/createcluster.conf")
+CLEAN_UP = 'cat > /dev/null; "$1/pg_ctl" -D "$2/data" -w -m immediate stop; rm -rf "$2"'
 NO_SERVICE = ["-y", "--no-install-recommends", "-o", "Dpkg::Options::=--force-confold", "-o", "DPkg::Lock::Timeout=120"]
 
 
@@ -65,41 +67,64 @@ def programs() -> Path:
     return found
 
 
+@dataclass(frozen=True, slots=True)
+class Server:
+    """programs: the folder of the server's own. folder: where its socket is."""
+
+    programs: Path
+    folder: Path
+
+    def create(self, name: str) -> str:
+        """The URL of a new empty database."""
+        self._call("createdb", name)
+        return f"postgresql://tilewright@/{name}?host={self.folder}"
+
+    def drop(self, name: str) -> None:
+        """Whoever still uses it."""
+        self._call("dropdb", "--force", name)
+
+    def _call(self, program: str, *arguments: str) -> None:
+        subprocess.run(
+            [str(self.programs / program), "-h", str(self.folder), "-U", "tilewright", *arguments], check=True, timeout=START_SECS
+        )
+
+
 @contextmanager
-def running_server() -> Iterator[Callable[[str], str]]:
-    """Gives the URL of a new empty database by its name; raises `NoServerError`."""
+def running_server() -> Iterator[Server]:
+    """Raises `NoServerError`."""
+    found = programs()
     folder = Path(tempfile.mkdtemp(prefix="tilewright-pg-"))  # a short path, since sockets allow no long one
-    try:
-        with _started(programs(), folder) as create:
-            yield create
-    finally:
-        shutil.rmtree(folder)
-
-
-@contextmanager
-def _started(found: Path, folder: Path) -> Iterator[Callable[[str], str]]:
     user = SERVER_USER if os.getuid() == 0 else getpass.getuser()
     shutil.chown(folder, user)
+    with _cleaned_up(found, folder, user):
+        _start(found, folder, user)
+        yield Server(found, folder)
 
-    def run(program: str, *arguments: str) -> None:
-        command = [str(found / program), "-D", f"{folder}/data", *arguments]
-        done = subprocess.run(
-            command, user=user, cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, timeout=START_SECS, check=False
-        )
-        if done.returncode:
-            log = Path(folder, "log")
-            said = (log.read_text().strip().splitlines() if log.exists() else [])[-1:]
-            raise NoServerError(f"{program} {' '.join(arguments[-1:])} ended with {done.returncode}: {' '.join(said)}")
 
-    run("initdb", "-U", "tilewright", "--auth=trust", "--locale=C", "-E", "UTF8", "--no-sync")
+@contextmanager
+def _cleaned_up(found: Path, folder: Path, user: str) -> Iterator[None]:
+    """Stops the server and removes its folder at the end, even that of a process which is killed: a shell waits for its end of a pipe."""
+    words = ["sh", "-c", CLEAN_UP, "sh", str(found), str(folder)]
+    silent = subprocess.DEVNULL
+    with subprocess.Popen(
+        words, stdin=subprocess.PIPE, stdout=silent, stderr=silent, user=user, cwd="/", start_new_session=True
+    ) as waiting:
+        yield
+        assert waiting.stdin is not None
+        waiting.stdin.close()
+        waiting.wait(START_SECS)
+
+
+def _start(found: Path, folder: Path, user: str) -> None:
+    data, log = str(folder / "data"), folder / "log"
     options = f"-k {folder} -c listen_addresses='' -c fsync=off -c shared_buffers=16MB -c max_connections=40"
-    run("pg_ctl", "-w", "-t", str(START_SECS), "-l", f"{folder}/log", "-o", options, "start")
-    try:
-        yield lambda name: _create(found, folder, name)
-    finally:
-        run("pg_ctl", "-w", "-t", str(START_SECS), "-m", "immediate", "stop")
-
-
-def _create(found: Path, folder: Path, name: str) -> str:
-    subprocess.run([str(found / "createdb"), "-h", str(folder), "-U", "tilewright", name], check=True, timeout=START_SECS)
-    return f"postgresql://tilewright@/{name}?host={folder}"
+    for words in (
+        ["initdb", "-D", data, "-U", "tilewright", "--auth=trust", "--locale=C", "-E", "UTF8", "--no-sync"],
+        ["pg_ctl", "-D", data, "-w", "-t", str(START_SECS), "-l", str(log), "-o", options, "start"],
+    ):
+        silent = subprocess.DEVNULL
+        command = [str(found / words[0]), *words[1:]]
+        done = subprocess.run(command, user=user, cwd=folder, timeout=START_SECS, check=False, stdin=silent, stdout=silent)
+        if done.returncode:
+            said = (log.read_text().strip().splitlines() if log.exists() else [])[-1:]
+            raise NoServerError(f"{words[0]} ended with {done.returncode}: {' '.join(said)}")

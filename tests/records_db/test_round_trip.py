@@ -87,7 +87,7 @@ records = st.builds(
 
 @pytest.fixture(scope="module", params=["memory", "postgresql"])
 def shared_database(request: pytest.FixtureRequest, database_names: Iterator[str]) -> Iterator[Database]:
-    url = "sqlite://" if request.param == "memory" else request.getfixturevalue("postgresql_server")(next(database_names))
+    url = "sqlite://" if request.param == "memory" else request.getfixturevalue("postgresql_server").create(next(database_names))
     with Database(url) as database:
         yield database
 

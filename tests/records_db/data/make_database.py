@@ -53,8 +53,8 @@ def write_file(file: Path) -> None:
 
 def write_dump(file: Path) -> None:
     """What pg_dump writes of a PostgreSQL database, without comments and without commands of psql."""
-    with running_server() as create:
-        url = create("old")
+    with running_server() as server:
+        url = server.create("old")
         fill(url)
         dump = [str(programs() / "pg_dump"), "--inserts", "--no-owner", "--no-comments", "--dbname", url]
         text = subprocess.run(dump, capture_output=True, text=True, check=True).stdout
