@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 INSTALL = "apt-get install postgresql"
-INSTALL_SECS = 300
+INSTALL_SECS = 150
 START_SECS = 180
 SERVER_USER = "postgres"  # the server refuses to run as root; Debian's package makes this user
 APT_LOCK = Path(tempfile.gettempdir()) / "tilewright-apt.lock"
