@@ -5,10 +5,13 @@ from dataclasses import dataclass
 from functools import cached_property
 from math import prod
 
+import numpy as np
+
 from compiler.schedule import ComputeInline, Fuse, Parallel, Schedule, Split, Step, Unroll, Vectorize
 from compiler.target import Target
 from compiler.te import Tensor
 from schedule_space.candidate import Choice, Decisions, Parameter
+from schedule_space.quantities import Columns, Quantities
 from schedule_space.root_stage import MIN_PARALLEL_ELEMENTS
 from schedule_space.structure import Structure, data_axes
 
@@ -53,15 +56,22 @@ class Elementwise:
             choices["parallel"] = elements >= MIN_PARALLEL_ELEMENTS and self.threads > 1
         return {p.name: choice if choice in p.choices else p.choices[0] for p in self.parameters for choice in [choices[p.name]]}
 
-    def describe(self, decisions: Decisions) -> dict[str, float]:
-        elements = self.output.type.element_count
-        width = int(decisions.get("width", 1))
+    def describe_batch(self, columns: Columns) -> Quantities:
+        count = len(next(iter(columns.values())))
+        axes, elements = data_axes(self.output), self.output.type.element_count
+        last = axes[-1].extent if axes else 1
+        width, unroll = (columns[name].astype(np.float64) if name in columns else np.ones(count) for name in ("width", "unroll"))
+        lane_waste = np.ceil(last / width) * width / last
+        shared = columns["parallel"].astype(np.float64) if "parallel" in columns else np.zeros(count)
+        iterations = np.where(shared > 0, float(max(1, elements // last)), 1.0)
         return {
-            "vectors": elements / max(width, 1),
-            "waste": float(-(-data_axes(self.output)[-1].extent // width) * width / data_axes(self.output)[-1].extent)
-            if width > 1
-            else 1.0,
-            "threads": float(self.threads if decisions.get("parallel", False) else 1),
+            "lane_waste": lane_waste,
+            "unroll": unroll,
+            "vector_loads": width / self.target.vector_lanes,
+            "vector_steps": lane_waste * elements / width,
+            "tiles": elements / (width * unroll),
+            "parallel_iterations": iterations,
+            "imbalance": np.ceil(iterations / self.threads) * self.threads / iterations,
         }
 
     def schedule(self, decisions: Decisions) -> Schedule:

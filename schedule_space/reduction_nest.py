@@ -7,6 +7,7 @@ from math import prod
 from compiler.loop_ir import linear
 from compiler.target import Target
 from compiler.te import Axis, Expr, Load, Tensor, Var, producers, walk
+from schedule_space.cache_traffic import Access
 from schedule_space.structure import Structure, data_axes, loads_of, reduce_axes
 
 MAX_TILED_AXES = 3
@@ -143,6 +144,17 @@ class ReductionNest:
         """How often one call reads each element of an argument."""
         names = set[str]().union(*(_variables(load) for load in loads_of(self.stage) if load.buffer.name == name))
         return prod(axis.extent for axis in self.axes if axis.name not in names)
+
+    @cached_property
+    def accesses(self) -> tuple[Access, ...]:
+        """What the anchor loads, each buffer once, and the output that it stores."""
+        loads = {load.buffer.name: load for load in loads_of(self.stage)}
+        found = [
+            Access(name, load.buffer.dtype.itemsize, tuple(zip(load.buffer.shape, map(_strides, load.indices), strict=True)))
+            for name, load in loads.items()
+        ]
+        stored = tuple((axis.extent, ((axis.name, 1),)) for axis in self.axes)
+        return (*found, Access(self.output, self.stage.dtype.itemsize, stored))
 
     @cached_property
     def reaches(self) -> tuple[tuple[str, tuple[tuple[int, tuple[tuple[str, int], ...] | None], ...]], ...]:

@@ -16,6 +16,8 @@ from compiler.schedule import Schedule
 from compiler.target import Target
 from compiler.workload import Workload
 from schedule_space.candidate import Candidate, Decisions, Parameter
+from schedule_space.decision_columns import DecisionColumns
+from schedule_space.quantities import Columns, Quantities
 
 MAX_REJECTIONS = 50  # rounds of four draws per wanted candidate
 
@@ -36,8 +38,8 @@ class Template(Protocol):
 
     def schedule(self, decisions: Decisions) -> Schedule: ...
 
-    def describe(self, decisions: Decisions) -> dict[str, float]:
-        """Analytic quantities of a candidate (registers, bytes, iterations), the same keys for every candidate."""
+    def describe_batch(self, columns: Columns) -> Quantities:
+        """Analytic quantities of a batch of candidates, out of `QUANTITIES`; the same ones for every batch of the template."""
         ...
 
 
@@ -83,8 +85,19 @@ class ScheduleSpace:
     def schedule(self, candidate: Candidate) -> Schedule:
         return self.template.schedule(dict(candidate.decisions))
 
+    @property
+    def decision_columns(self) -> DecisionColumns:
+        """Candidates as positions in the choices of the parameters; keep it where many batches follow each other."""
+        return DecisionColumns(self.parameters)
+
+    def describe_batch(self, columns: Columns) -> Quantities:
+        return self.template.describe_batch(columns)
+
     def describe(self, candidate: Candidate) -> dict[str, float]:
-        return self.template.describe(dict(candidate.decisions))
+        """The quantities of one candidate of this space."""
+        columns = self.decision_columns
+        told = self.describe_batch(columns.columns(columns.positions([candidate])))
+        return {name: float(values[0]) for name, values in told.items()}
 
     def all(self) -> Iterator[Candidate]:
         """Every valid candidate, in the order of the choices."""

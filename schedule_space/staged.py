@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from math import prod
 
+import numpy as np
+
 from compiler.schedule import (
     CacheRead,
     ComputeAt,
@@ -27,6 +29,7 @@ from compiler.schedule import (
 from compiler.target import Target
 from compiler.te import Tensor, Var
 from schedule_space.candidate import Decisions, Parameter
+from schedule_space.quantities import Columns, Quantities
 from schedule_space.root_stage import MIN_PARALLEL_ELEMENTS, schedule_packing, vectorize_last
 from schedule_space.structure import Structure, data_axes, loads_of, reduce_axes
 
@@ -108,11 +111,27 @@ class Staged:
         choices["parallel"] = self.threads > 1 and work >= MIN_PARALLEL_ELEMENTS
         return choices
 
-    def describe(self, decisions: Decisions) -> dict[str, float]:
+    def describe_batch(self, columns: Columns) -> Quantities:
+        count = len(next(iter(columns.values())))
+        rows, inlined, shared = (
+            columns[name].astype(np.float64) if name in columns else np.zeros(count) for name in ("rows", "inline", "parallel")
+        )
+        partial = columns["partial"].astype(np.float64) if "partial" in columns else np.ones(count)
+        work = sum(tensor.type.element_count * prod(axis.extent for axis in reduce_axes(tensor)) for tensor in self.stages)
+        largest = max((prod(tensor.shape[:-1]) for tensor in self.stages), default=1)
+        together = prod(axis.extent for axis in data_axes(self.stages[-1])[: self.shared_axes]) if self.shared_axes else largest
+        iterations = np.where(shared > 0, np.where(rows > 0, float(together), float(largest)), 1.0)
+        stored = float(sum(tensor.type.size_bytes for tensor in self.stages if tensor.name not in self.structure.output_names))
         return {
-            "stages": float(len(self.stages)),
-            "partial": float(int(decisions.get("partial", 1))),
-            "threads": float(self.threads if decisions.get("parallel") else 1),
+            "accumulators": np.maximum(1.0, partial / self.target.vector_lanes),
+            "vector_steps": float(work) / np.minimum(partial, float(self.target.vector_lanes)),
+            "parallel_iterations": iterations,
+            "imbalance": np.ceil(iterations / self.threads) * self.threads / iterations,
+            "source_bytes": np.where(inlined > 0, 0.0, stored),
+            "iteration_bytes": stored / np.where(rows > 0, float(together), 1.0),
+            "at_iteration": rows,
+            "at_root": 1.0 - rows,
+            "inlined": inlined,
         }
 
     def schedule(self, decisions: Decisions) -> Schedule:

@@ -22,6 +22,8 @@ from math import prod
 
 from compiler.schedule import Schedule
 from schedule_space.candidate import Choice, Decisions, Parameter
+from schedule_space.describe_tiles import describe_tiles
+from schedule_space.quantities import Columns, Quantities
 from schedule_space.reduction_nest import ReductionNest
 from schedule_space.tile_choices import MAX_UNROLLED_VECTORS, PREFETCHES, chunk_choices, tile_choices, unroll_choices
 from schedule_space.tile_plan import TileNumbers, TilePlan, read_plan, tile_numbers
@@ -182,16 +184,5 @@ class TiledReduction:
             source *= WINDOW_COPY
         return numbers.waste * balance * source * (per_step / numbers.accumulators + overhead)
 
-    def describe(self, decisions: Decisions) -> dict[str, float]:
-        plan = read_plan(self.nest, decisions)
-        numbers = self.numbers(plan)
-        iterations = self._parallel_iterations(plan, numbers)
-        return {
-            "accumulators": numbers.accumulators,
-            "registers": numbers.registers,
-            "cost": self._cost(plan),
-            "parallel_iterations": iterations,
-            "imbalance": self._imbalance(plan, numbers, iterations),
-            "scratch_bytes": plan.scratch_bytes(),
-            "loads": numbers.loads,
-        }
+    def describe_batch(self, columns: Columns) -> Quantities:
+        return describe_tiles(self.nest, self.threads, columns)

@@ -17,11 +17,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import product
-from math import prod
 
 from compiler.schedule import Schedule
 from compiler.target import Target
 from schedule_space.candidate import Decisions, Parameter
+from schedule_space.describe_winograd import describe_winograd
+from schedule_space.quantities import Columns, Quantities
 from schedule_space.structure import Structure
 from schedule_space.tile_choices import DEFAULT_PREFETCH, MAX_UNROLLED_VECTORS, PREFETCHES
 from schedule_space.winograd_plan import WinogradNest, WinogradPlan, read_plan
@@ -135,17 +136,5 @@ class Winograd:
         work = (max(matrix, streamed) + 0.3 * min(matrix, streamed) + spilled + transforms) * balance
         return work * (1.03 if plan.place == "root" else 1.0)
 
-    def describe(self, decisions: Decisions) -> dict[str, float]:
-        plan = read_plan(self.nest, decisions)
-        return {
-            "accumulators": float(plan.tile * plan.vectors),
-            "registers": float(plan.tile * plan.vectors + plan.vectors),
-            "cost": self._cost(plan),
-            "parallel_iterations": float(plan.parallel_iterations),
-            "imbalance": float(-(-plan.parallel_iterations // self.threads) * self.threads / plan.parallel_iterations),
-            "scratch_bytes": float(plan.scratch_bytes),
-            "loads": float(plan.tile + plan.vectors),
-            "waste": plan.waste,
-            "chunk_bytes": float(plan.input_bytes),
-            "block_bytes": float(prod((4, plan.nest.in_channels, plan.block, self.target.vector_lanes))),
-        }
+    def describe_batch(self, columns: Columns) -> Quantities:
+        return describe_winograd(self.nest, self.threads, columns)

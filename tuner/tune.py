@@ -15,6 +15,7 @@ from dataclasses import asdict, dataclass
 from measure import ArtifactBuilder, Built, Measurement, MeasureStatus, Runner
 from records_db import Database, DatabaseError, Record, SessionStatus, TuneSession
 from schedule_space import Candidate
+from tuner.cost_models import NO_PRIOR, choose_model
 from tuner.events import Event, Listener, Progress, SessionStarted, StopReason, TaskRetimed, TrialDone, TuneResult
 from tuner.scheduler import BudgetScheduler
 from tuner.task import Task
@@ -30,12 +31,15 @@ NEGLIGIBLE_SHARE = 1e-3  # of the model's time: whose candidates are not timed a
 class TuneOptions:
     """trials: new ones in this session, over all tasks. minutes: wall time. None: no such limit.
 
+    cost_model, prior: as in `choose_model`, for strategies that ask a model.
     contenders: how many of a task's fastest candidates are timed against each other at the end; below 2: none.
     """
 
     trials: int | None = None
     minutes: float | None = None
     strategy: str = "xgb"
+    cost_model: str = "xgb"
+    prior: str = NO_PRIOR
     seed: int = 0
     batch: int = 8
     contenders: int = 3
@@ -68,12 +72,13 @@ def tune_tasks(
 ) -> TuneResult:
     """Tunes the tasks together within the budget; Ctrl-C ends it early with all that was measured.
 
-    Raises what ends a session: `DatabaseError` (a full disk), `MeasureError` (no worker process can be started).
+    Raises what ends a session: `DatabaseError` (a full disk), `MeasureError` (no worker process can be started); before it, `PriorError`.
     """
     session = TuneSession(
         tuner=options.strategy, seed=options.seed, options=_plain_options(options, tasks), command_line=options.command_line
     )
-    loop = _TuneLoop([TuningTask(task, options.strategy, options.seed) for task in tasks], builder, runner, database, options)
+    make_model = choose_model(options.cost_model, options.prior)
+    loop = _TuneLoop([TuningTask(task, options.strategy, options.seed, make_model) for task in tasks], builder, runner, database, options)
     loop.resume()
     session_id = database.open_session(session)
     status = SessionStatus.FAILED

@@ -8,6 +8,7 @@ import numpy as np
 from measure import BuildRequest, Measurement, MeasureStatus, RunLimits
 from records_db import Record, Source
 from schedule_space import Candidate
+from tuner.cost_models import ModelFactory
 from tuner.events import TaskResult
 from tuner.scheduler import TaskProgress
 from tuner.strategies import make_strategy
@@ -20,13 +21,13 @@ CONTENDER_RATIO = 1.15  # slower than this times the best: not worth more than a
 class TuningTask:
     """Pure state: candidates go out, measurements come in."""
 
-    def __init__(self, task: Task, strategy: str, seed: int) -> None:
+    def __init__(self, task: Task, strategy: str, seed: int, make_model: ModelFactory | None = None) -> None:
         self.task = task
         self.progress = TaskProgress(task.weight, operation_count(task.workload), task.family or None)
         self.failures: Counter[MeasureStatus] = Counter()
         self.trials = 0
         self.known = 0
-        self._strategy = make_strategy(strategy, task.space, np.random.default_rng([seed, int(task.workload.key[:12], 16)]))
+        self._strategy = make_strategy(strategy, task.space, np.random.default_rng([seed, int(task.workload.key[:12], 16)]), make_model)
         self._default = task.space.default()
         self._seeds = [candidate for candidate in task.seeds if candidate != self._default]
         self._given: set[Candidate] = set()

@@ -24,7 +24,7 @@ from compiler.errors import ScheduleError
 from compiler.schedule import Schedule
 from compiler.target import Target
 from measure import Measurement, MeasureStatus
-from schedule_space import Candidate, Choice, Decisions, Parameter, ScheduleSpace, Template, space_for
+from schedule_space import Candidate, Choice, Columns, Decisions, Parameter, Quantities, ScheduleSpace, Template, space_for
 
 MIN_NEIGHBOURS = 8
 SNAP_DECISIONS = 2
@@ -51,10 +51,13 @@ class RecordedTemplate:
     def schedule(self, decisions: Decisions) -> Schedule:
         raise ScheduleError(f"{self.recording.name} is a recording: it has a time for {dict(decisions)}, and no schedule")
 
-    def describe(self, decisions: Decisions) -> dict[str, float]:
+    def describe_batch(self, columns: Columns) -> Quantities:
         """The quantities of that day."""
-        row = self.nearest(decisions, len(self.parameters)) or 0
-        return {name: float(column[row]) for name, column in self.recording.quantities.items()}
+        decisions = (
+            dict(zip(columns, choices, strict=True)) for choices in zip(*(each.tolist() for each in columns.values()), strict=True)
+        )
+        rows = [self.nearest(each, len(self.parameters)) or 0 for each in decisions]
+        return {name: column[rows] for name, column in self.recording.quantities.items()}
 
     def nearest(self, decisions: Decisions, within: int) -> int | None:
         """The recorded row with the fewest other decisions, up to `within`; of several the one whose choices lie nearest."""

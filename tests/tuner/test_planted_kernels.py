@@ -3,12 +3,13 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
 import pytest
 
 from compiler.schedule import Schedule, Unroll
 from measure import BuildRequest, Built, LocalRunner, Measurement, MeasureStatus, RunnerOptions
 from records_db import Database
-from schedule_space import Decisions, Parameter, ScheduleSpace
+from schedule_space import Columns, Decisions, Parameter, Quantities, ScheduleSpace
 from tests.measure.planted_kernels import BODIES, RELU, planted
 from tuner import StopReason, Task, TuneOptions, tune_tasks
 
@@ -44,8 +45,8 @@ class DeedTemplate:
     def schedule(self, decisions: Decisions) -> Schedule:
         return Schedule((Unroll(str(decisions["deed"])),))
 
-    def describe(self, decisions: Decisions) -> dict[str, float]:
-        return {"letters": float(len(str(decisions["deed"])))}
+    def describe_batch(self, columns: Columns) -> Quantities:
+        return {"unroll": np.char.str_len(columns["deed"]).astype(np.float64)}
 
 
 class DeedBuilder:

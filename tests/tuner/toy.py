@@ -11,7 +11,7 @@ from compiler.target import Target
 from compiler.tensor_type import TensorType
 from compiler.workload import Argument, GroupOp, Workload
 from measure import BuildRequest, Built, Device, Measurement, MeasureStatus, RunLimits, Verification
-from schedule_space import Candidate, Decisions, Parameter, ScheduleSpace
+from schedule_space import Candidate, Columns, Decisions, Parameter, Quantities, ScheduleSpace
 from tuner import Task
 
 TARGET = Target.parse("llvm -mcpu=x86-64-v3 -num-cores=1")
@@ -48,8 +48,8 @@ class ToyTemplate:
         steps = (Split("x", (int(d["m"]), int(d["n"]))), Split("y", (int(d["unroll"]),)), Unroll(f"{d['order']} {d['pack']}"))
         return Schedule(steps)
 
-    def describe(self, decisions: Decisions) -> dict[str, float]:
-        return {"registers": float(int(decisions["m"]) * int(decisions["n"]))}
+    def describe_batch(self, columns: Columns) -> Quantities:
+        return {"registers": (columns["m"] * columns["n"]).astype(np.float64)}
 
     def secs(self, decisions: Decisions) -> float | None:
         """None where the candidate crashes."""

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from schedule_space import ScheduleSpace
-from tuner.cost_models.features import Matrix
+from tuner.cost_models.fixed_features import Matrix
 
 Vector = NDArray[np.float64]
 
