@@ -7,11 +7,11 @@ import pytest
 
 from benchmarks.kernel_workloads import KERNELS, Convolution, MatrixProduct
 from benchmarks.kernels import KernelRow, measure_kernel
-from benchmarks.search import SearchRow, measure_search, scoring_microseconds
+from benchmarks.search import SearchRow, measure_model, measure_search, priors_for
 from compiler.target import Target
 from measure import CeilingLoops
 from records_db import Database
-from tuner import TuneOptions, make_task, operation_count
+from tuner import COST_MODELS, TuneOptions, make_task, operation_count
 
 TARGET = replace(Target.parse("host"), cores=1)
 
@@ -65,4 +65,6 @@ def test_a_small_search_is_counted() -> None:
     row = measure_search("random", task, trials=3, seed=0)
     assert row.trials == 3
     assert len(row.best_secs) == 1
-    assert np.isfinite(scoring_microseconds(task, seed=0, scored=32))
+    models = [measure_model(name, prior, task, seed=0, scored=32, fitted_on=16) for name in COST_MODELS for prior in priors_for(name)]
+    assert len(models) == 2 * len(COST_MODELS) - 1
+    assert all(np.isfinite([model.scoring_microseconds, model.refit_secs]).all() for model in models)
