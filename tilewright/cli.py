@@ -9,6 +9,7 @@ import click
 from tilewright import TilewrightError, __version__
 from tilewright.commands.bench import bench
 from tilewright.commands.compile import compile_command
+from tilewright.commands.cost_model import cost_model
 from tilewright.commands.explain import explain
 from tilewright.commands.records import records
 from tilewright.commands.report import report
@@ -25,7 +26,7 @@ def commands() -> None:
     """Tilewright compiles models with kernels that are found by search on the device itself."""
 
 
-for command in (tune, compile_command, run, bench, explain, records, report):
+for command in (tune, compile_command, run, bench, explain, records, report, cost_model):
     commands.add_command(command)
 
 

@@ -16,7 +16,7 @@ from records_db import Database
 from tilewright.model import Model
 from tilewright.resolve_target import resolve_target
 from tilewright.tune_result import TuneResult
-from tuner import STRATEGIES, Listener, TuneOptions, make_variant_tasks, tune_tasks, with_seeds
+from tuner import COST_MODELS, SHIPPED_PRIOR, STRATEGIES, Listener, TuneOptions, make_variant_tasks, tune_tasks, with_seeds
 
 DEFAULT_TRIALS_PER_KERNEL = 64
 
@@ -30,6 +30,8 @@ def tune(
     trials: int | None = None,
     minutes: float | None = None,
     tuner: str = "xgb",
+    cost_model: str = "xgb",
+    prior: str = SHIPPED_PRIOR,
     seed: int = 0,
     on_event: Listener | None = None,
     command_line: str = "",
@@ -39,6 +41,8 @@ def tune(
 
     trials: how many new ones, over all kernels; minutes: wall time; one of the two, or neither for 64 trials per kernel. What earlier
     sessions measured on this device is used and not repeated. Ctrl-C ends the search early; nothing measured is lost.
+    cost_model: what the tuner predicts times by. prior: what that model knows beforehand: "shipped", "none", or a file of
+    `tilewright cost-model train`.
     max_rel_error: algorithms whose typical error, relative to a kernel's largest output, is above it are not tried.
     on_event: is told of every trial; see `show_progress`. command_line: kept with the session, for people.
     """
@@ -46,6 +50,8 @@ def tune(
         raise ValueError("trials and minutes are two budgets: give one of them")
     if tuner not in STRATEGIES:
         raise ValueError(f"unknown tuner {tuner!r}; known: {', '.join(STRATEGIES)}")
+    if cost_model not in COST_MODELS:
+        raise ValueError(f"unknown cost model {cost_model!r}; known: {', '.join(COST_MODELS)}")
     resolved = resolve_target(target, threads)
     if not runs_here(resolved):
         raise TargetError(f"candidates for {resolved.cpu} ({resolved.triple}) cannot be timed on this machine; tune for --target host")
@@ -57,7 +63,9 @@ def tune(
     ]
     if trials is None and minutes is None:
         trials = DEFAULT_TRIALS_PER_KERNEL * len(tasks)
-    options = TuneOptions(trials=trials, minutes=minutes, strategy=tuner, seed=seed, command_line=command_line)
+    options = TuneOptions(
+        trials=trials, minutes=minutes, strategy=tuner, cost_model=cost_model, prior=prior, seed=seed, command_line=command_line
+    )
     running = RunnerOptions(threads=resolved.cores, footprint_bytes=min(_weight_bytes(workloads, resolved), 2 * resolved.l3_bytes))
     with Builder(BuilderOptions()) as builder, LocalRunner(running) as runner:
         return TuneResult.of(tune_tasks(tasks, builder, runner, database, options, on_event))

@@ -28,9 +28,10 @@ from tilewright.commands.options import (
 from tilewright.resolve_target import resolve_target
 from tilewright.tune_model import tune as tune_model
 from tilewright.tune_views import SessionHeading, choose_view
-from tuner import STRATEGIES, Progress, StopReason, TuneResult
+from tuner import COST_MODELS, SHIPPED_PRIOR, STRATEGIES, Progress, StopReason, TuneResult
 
 DEFAULT_DATABASE = "sqlite:///tuned.db"
+DEFAULT_MODEL = "xgb"
 INTERRUPTED_EXIT_CODE = 130
 
 
@@ -44,6 +45,8 @@ class TuneCommand:
     trials: int | None
     minutes: float | None
     tuner: str
+    cost_model: str
+    prior: str
     url: str
     seed: int
     max_rel_error: float
@@ -53,14 +56,16 @@ class TuneCommand:
         """To type for the same with another budget."""
         words = ["tilewright", "tune", str(self.model_path), "--target", self.target, "--tuner", self.tuner, "--db", self.url]
         error = None if self.max_rel_error == inf else self.max_rel_error
-        numbers = {
+        rest = {
             "--threads": self.threads,
+            "--cost-model": None if self.cost_model == DEFAULT_MODEL else self.cost_model,
+            "--prior": None if self.prior == SHIPPED_PRIOR else self.prior,
             "--trials": trials,
             "--minutes": minutes,
             "--seed": self.seed or None,
             "--max-rel-error": error,
         }
-        for option, value in numbers.items():
+        for option, value in rest.items():
             if value is not None:
                 words += [option, f"{value:g}" if isinstance(value, float) else str(value)]
         for name, shape in self.shapes:
@@ -84,6 +89,16 @@ class TuneCommand:
 @click.option("--trials", type=click.IntRange(min=1), help="How many candidates to measure; 64 per kernel by default.")
 @click.option("--minutes", type=click.FloatRange(min=0, min_open=True), help="How long to search, in place of --trials.")
 @click.option("--tuner", type=click.Choice(tuple(STRATEGIES)), default="xgb", show_default=True, help="How candidates are chosen.")
+@click.option(
+    "--cost-model", type=click.Choice(tuple(COST_MODELS)), default=DEFAULT_MODEL, show_default=True, help="How their times are predicted."
+)
+@click.option(
+    "--prior",
+    default=SHIPPED_PRIOR,
+    show_default=True,
+    metavar="shipped|none|FILE",
+    help="What the cost model knows beforehand; a FILE of `tilewright cost-model train`.",
+)
 @database_option(default=DEFAULT_DATABASE)
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of the search's random choices.")
 @max_rel_error_option
@@ -121,6 +136,8 @@ def _search(command: TuneCommand, as_json: bool) -> TuneResult:
                 trials=command.trials,
                 minutes=command.minutes,
                 tuner=command.tuner,
+                cost_model=command.cost_model,
+                prior=command.prior,
                 seed=command.seed,
                 on_event=view,
                 command_line=command.words(command.trials, command.minutes),
