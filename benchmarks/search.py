@@ -144,7 +144,7 @@ def measure_model(name: str, prior: str, task: Task, seed: int, scored: int = SC
 def main() -> None:
     parser = make_parser("benchmarks.search", "Trials per second and what they find, for each tuner; the cost of scoring a candidate.")
     parser.add_argument(
-        "--tuners", default="xgb,random", help=f"names separated by commas, of: {', '.join(STRATEGIES)} (default: xgb,random)"
+        "--tuners", default="adaptive,random", help=f"names separated by commas, of: {', '.join(STRATEGIES)} (default: adaptive,random)"
     )
     parser.add_argument("--kernel", default="64->64 56x56 3x3", help=f"one of: {', '.join(KERNELS)}")
     parser.add_argument("--trials", type=int, default=128, help="per tuner (default: 128)")

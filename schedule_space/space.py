@@ -4,8 +4,9 @@
 operations that search needs. Next: `tuner`.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import product
 from math import prod
 from typing import Protocol
@@ -15,11 +16,15 @@ import numpy as np
 from compiler.schedule import Schedule
 from compiler.target import Target
 from compiler.workload import Workload
-from schedule_space.candidate import Candidate, Decisions, Parameter
+from schedule_space.candidate import Candidate, Choice, Decisions, Parameter
 from schedule_space.decision_columns import DecisionColumns
 from schedule_space.quantities import Columns, Quantities
 
 MAX_REJECTIONS = 50  # rounds of four draws per wanted candidate
+MAX_REMEMBERED = 1 << 15  # points whose validity is kept, 5 MiB; a search asks again and again for the neighbours of its best
+
+Point = tuple[int, ...]
+"""A candidate as the position of each choice, in the order of the space's parameters."""
 
 
 class Template(Protocol):
@@ -51,6 +56,7 @@ class ScheduleSpace:
     target: Target
     threads: int
     template: Template = field(repr=False)
+    _validity: dict[Point, bool] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @property
     def parameters(self) -> tuple[Parameter, ...]:
@@ -99,40 +105,69 @@ class ScheduleSpace:
         told = self.describe_batch(columns.columns(columns.positions([candidate])))
         return {name: float(values[0]) for name, values in told.items()}
 
+    @cached_property
+    def _decisions(self) -> tuple[tuple[tuple[str, Choice], ...], ...]:
+        """For each parameter and choice the pair that stands in candidates."""
+        return tuple(tuple((parameter.name, choice) for choice in parameter.choices) for parameter in self.parameters)
+
+    @cached_property
+    def _positions(self) -> tuple[dict[Choice, int], ...]:
+        return tuple({choice: position for position, choice in enumerate(parameter.choices)} for parameter in self.parameters)
+
+    @cached_property
+    def is_numeric(self) -> tuple[bool, ...]:
+        """For each parameter, whether its choices are sizes in an order; else they are names, or true and false."""
+        return tuple(
+            all(isinstance(choice, int) and not isinstance(choice, bool) for choice in parameter.choices) for parameter in self.parameters
+        )
+
+    def point(self, candidate: Candidate) -> Point:
+        """Where a candidate of this space stands; raises KeyError for one of another space."""
+        return tuple(positions[choice] for positions, (_, choice) in zip(self._positions, candidate.decisions, strict=True))
+
+    def at(self, point: Sequence[int]) -> Candidate:
+        """The candidate at a point, valid or not."""
+        return Candidate(tuple(choices[position] for choices, position in zip(self._decisions, point, strict=True)))
+
+    def is_valid_at(self, point: Point) -> bool:
+        """As `is_valid`, and quick where it is asked again."""
+        known = self._validity.get(point)
+        if known is None:
+            known = self.is_valid(dict(self.at(point).decisions))
+            if len(self._validity) >= MAX_REMEMBERED:
+                self._validity.clear()
+            self._validity[point] = known
+        return known
+
     def all(self) -> Iterator[Candidate]:
         """Every valid candidate, in the order of the choices."""
-        names = [parameter.name for parameter in self.parameters]
-        for choices in product(*(parameter.choices for parameter in self.parameters)):
-            if self.is_valid(dict(zip(names, choices, strict=True))):
-                yield Candidate(tuple(zip(names, choices, strict=True)))
+        for decisions in product(*self._decisions):
+            if self.is_valid(dict(decisions)):
+                yield Candidate(decisions)
 
     def sample(self, rng: np.random.Generator, count: int) -> list[Candidate]:
         """Up to `count` distinct valid candidates, uniform over the valid points; fewer where the space holds no more."""
-        names = [parameter.name for parameter in self.parameters]
         found: dict[Candidate, None] = {}
+        sizes = [len(choices) for choices in self._decisions]
         for _ in range(MAX_REJECTIONS):
-            draws = rng.integers(0, [len(parameter.choices) for parameter in self.parameters], size=(4 * count, len(names)))
-            for row in draws.tolist():
-                choices = [parameter.choices[index] for parameter, index in zip(self.parameters, row, strict=True)]
-                decisions = tuple(zip(names, choices, strict=True))
-                if self.is_valid(dict(decisions)):
-                    found[Candidate(decisions)] = None
+            for row in rng.integers(0, sizes, size=(4 * count, len(sizes))).tolist():
+                candidate = self.at(row)
+                if self.is_valid(dict(candidate.decisions)):
+                    found[candidate] = None
                 if len(found) >= count:
                     return list(found)
         return list(found)
 
     def neighbours(self, candidate: Candidate) -> list[Candidate]:
         """Valid candidates that differ in one decision: the adjacent choices of numbers, every other choice of names."""
+        point = self.point(candidate)
         result: list[Candidate] = []
-        decisions = dict(candidate.decisions)
-        for parameter in self.parameters:
-            position = parameter.choices.index(decisions[parameter.name])
-            numeric = all(isinstance(choice, int) and not isinstance(choice, bool) for choice in parameter.choices)
-            near = (position - 1, position + 1) if numeric else range(len(parameter.choices))
-            for index in near:
-                if index == position or not 0 <= index < len(parameter.choices):
+        for axis, position in enumerate(point):
+            count = len(self._decisions[axis])
+            for near in (position - 1, position + 1) if self.is_numeric[axis] else range(count):
+                if near == position or not 0 <= near < count:
                     continue
-                changed = {**decisions, parameter.name: parameter.choices[index]}
-                if self.is_valid(changed):
-                    result.append(Candidate(tuple(changed.items())))
+                moved = (*point[:axis], near, *point[axis + 1 :])
+                if self.is_valid_at(moved):
+                    result.append(self.at(moved))
         return result

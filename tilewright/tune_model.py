@@ -16,7 +16,18 @@ from records_db import Database
 from tilewright.model import Model
 from tilewright.resolve_target import resolve_target
 from tilewright.tune_result import TuneResult
-from tuner import COST_MODELS, SHIPPED_PRIOR, STRATEGIES, Listener, TuneOptions, make_variant_tasks, tune_tasks, with_seeds
+from tuner import (
+    ALIASES,
+    COST_MODELS,
+    DEFAULT_STRATEGY,
+    SHIPPED_PRIOR,
+    STRATEGIES,
+    Listener,
+    TuneOptions,
+    make_variant_tasks,
+    tune_tasks,
+    with_seeds,
+)
 
 DEFAULT_TRIALS_PER_KERNEL = 64
 
@@ -29,7 +40,7 @@ def tune(
     threads: int | None = None,
     trials: int | None = None,
     minutes: float | None = None,
-    tuner: str = "xgb",
+    tuner: str = DEFAULT_STRATEGY,
     cost_model: str = "xgb",
     prior: str = SHIPPED_PRIOR,
     seed: int = 0,
@@ -48,7 +59,7 @@ def tune(
     """
     if trials is not None and minutes is not None:
         raise ValueError("trials and minutes are two budgets: give one of them")
-    if tuner not in STRATEGIES:
+    if tuner not in STRATEGIES and tuner not in ALIASES:
         raise ValueError(f"unknown tuner {tuner!r}; known: {', '.join(STRATEGIES)}")
     if cost_model not in COST_MODELS:
         raise ValueError(f"unknown cost model {cost_model!r}; known: {', '.join(COST_MODELS)}")

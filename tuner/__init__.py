@@ -37,42 +37,28 @@ from tuner.events import (
 )
 from tuner.scheduler import BudgetScheduler, TaskProgress
 from tuner.seed_from_imported import with_seeds
-from tuner.strategies import (
-    STRATEGIES,
-    AnnealingSearch,
-    GeneticSearch,
-    GridSearch,
-    ModelGuidedSearch,
-    RandomSearch,
-    Search,
-    SearchStrategy,
-    make_strategy,
-    register_strategy,
-)
+from tuner.strategies import ALIASES, DEFAULT_STRATEGY, STRATEGIES, Search, SearchStrategy, make_strategy, register_strategy
 from tuner.task import Task, make_task, make_variant_tasks, operation_count
 from tuner.tune import TuneOptions, build_workers, tune_tasks
 
 __all__ = [
-    "AnnealingSearch",
+    "ALIASES",
     "COST_MODELS",
     "FEATURES_VERSION",
     "NO_PRIOR",
     "SHIPPED_PRIOR",
     "BudgetScheduler",
     "CostModel",
+    "DEFAULT_STRATEGY",
     "Event",
     "FeatureEncoder",
-    "GeneticSearch",
-    "GridSearch",
     "Listener",
     "ModelFactory",
-    "ModelGuidedSearch",
     "Prediction",
     "Prior",
     "PriorError",
     "PriorHeader",
     "Progress",
-    "RandomSearch",
     "STRATEGIES",
     "Search",
     "SearchStrategy",

@@ -28,11 +28,14 @@ from tilewright.commands.options import (
 from tilewright.resolve_target import resolve_target
 from tilewright.tune_model import tune as tune_model
 from tilewright.tune_views import SessionHeading, choose_view
-from tuner import COST_MODELS, SHIPPED_PRIOR, STRATEGIES, Progress, StopReason, TuneResult
+from tuner import ALIASES, COST_MODELS, DEFAULT_STRATEGY, SHIPPED_PRIOR, STRATEGIES, Progress, StopReason, TuneResult
 
 DEFAULT_DATABASE = "sqlite:///tuned.db"
 DEFAULT_MODEL = "xgb"
 INTERRUPTED_EXIT_CODE = 130
+TUNER_HELP = "How candidates are chosen. " + "; ".join(
+    [*(f"{name}: {strategy.summary}" for name, strategy in STRATEGIES.items()), *(f"{old}: {name}" for old, name in ALIASES.items())]
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,7 +91,7 @@ class TuneCommand:
 @threads_option
 @click.option("--trials", type=click.IntRange(min=1), help="How many candidates to measure; 64 per kernel by default.")
 @click.option("--minutes", type=click.FloatRange(min=0, min_open=True), help="How long to search, in place of --trials.")
-@click.option("--tuner", type=click.Choice(tuple(STRATEGIES)), default="xgb", show_default=True, help="How candidates are chosen.")
+@click.option("--tuner", type=click.Choice((*STRATEGIES, *ALIASES)), default=DEFAULT_STRATEGY, show_default=True, help=TUNER_HELP)
 @click.option(
     "--cost-model", type=click.Choice(tuple(COST_MODELS)), default=DEFAULT_MODEL, show_default=True, help="How their times are predicted."
 )

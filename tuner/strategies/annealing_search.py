@@ -33,6 +33,8 @@ class _Walker:
 class AnnealingSearch(Search):
     """The energy is log(seconds). Candidates of an earlier session place the walkers."""
 
+    summary = "simulated annealing on measured times"
+
     def __init__(self, space: ScheduleSpace, rng: np.random.Generator, make_model: ModelFactory) -> None:
         super().__init__(space, rng, make_model)
         self._walkers = [_Walker() for _ in range(WALKERS)]

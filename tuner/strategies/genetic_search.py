@@ -1,53 +1,42 @@
 """Genetic search: the fastest candidates are crossed decision by decision, and now and then a decision mutates."""
 
-from collections.abc import Sequence
-from typing import Any
-
 import numpy as np
 
-from schedule_space import Candidate
-from tuner.strategies.history import Observation
+from schedule_space import Candidate, ScheduleSpace
+from tuner.cost_models import ModelFactory
+from tuner.strategies.crossing import Breeder
 from tuner.strategies.search_strategy import Search, register_strategy
 
 PARENTS = 24
 FIRST_GENERATION = 16  # random candidates before the first crossing
 TOURNAMENT = 3
-MUTATIONS_PER_CHILD = 1.2
-TRIES_PER_CHILD = 20
+ROUNDS = 4  # of children, since some of them will have been measured
 
 
 @register_strategy("ga")
 class GeneticSearch(Search):
     """A steady state: the parents of the next children are the fastest candidates of all that were ever measured."""
 
+    summary = "genetic search on measured times"
+
+    def __init__(self, space: ScheduleSpace, rng: np.random.Generator, make_model: ModelFactory) -> None:
+        super().__init__(space, rng, make_model)
+        self._breeder = Breeder(space, rng)
+
     def propose(self, count: int) -> list[Candidate]:
-        if len(self.history.observations) < FIRST_GENERATION:
-            return self.draw(count)
-        parents = self.history.ranked()[:PARENTS]
-        if len(parents) < 2:
+        parents = [observation.candidate for observation in self.history.ranked()[:PARENTS]]
+        if len(self.history.observations) < FIRST_GENERATION or len(parents) < 2:
             return self.draw(count)
         children: dict[Candidate, None] = {}
-        for _ in range(TRIES_PER_CHILD * count):
+        for _ in range(ROUNDS):
+            born = self._breeder.children(parents, _tournament_chances(len(parents)), count)
+            children.update((child, None) for child in born if not self.history.is_claimed(child))
             if len(children) >= count:
                 break
-            child = self._mutate(self._cross(self._choose_parent(parents), self._choose_parent(parents)))
-            if self.space.is_valid(child):
-                candidate = self.space.candidate(child)
-                if not self.history.is_claimed(candidate):
-                    children[candidate] = None
-        return list(children)
+        return list(children)[:count]
 
-    def _choose_parent(self, ranked: Sequence[Observation]) -> dict[str, Any]:
-        """The fastest of a few drawn at random."""
-        return dict(ranked[int(self.rng.integers(len(ranked), size=TOURNAMENT).min())].candidate.decisions)
 
-    def _cross(self, mother: dict[str, Any], father: dict[str, Any]) -> dict[str, Any]:
-        from_mother = self.rng.random(len(mother)) < 0.5
-        return {name: mother[name] if hers else father.get(name, mother[name]) for name, hers in zip(mother, from_mother, strict=True)}
-
-    def _mutate(self, child: dict[str, Any]) -> dict[str, Any]:
-        parameters = self.space.parameters
-        mutates = self.rng.random(len(parameters)) < MUTATIONS_PER_CHILD / max(1, len(parameters))
-        for parameter in np.asarray(parameters, dtype=object)[mutates] if len(parameters) else ():
-            child[parameter.name] = parameter.choices[int(self.rng.integers(len(parameter.choices)))]
-        return child
+def _tournament_chances(count: int) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+    """Of each rank to be the best of some drawn at random."""
+    worse: np.ndarray[tuple[int], np.dtype[np.float64]] = (np.arange(count, -1, -1) / count) ** TOURNAMENT
+    return worse[:-1] - worse[1:]

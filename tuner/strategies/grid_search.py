@@ -12,6 +12,8 @@ from tuner.strategies.search_strategy import Search, register_strategy
 
 @register_strategy("grid")
 class GridSearch(Search):
+    summary = "the whole space in its order"
+
     def __init__(self, space: ScheduleSpace, rng: np.random.Generator, make_model: ModelFactory) -> None:
         super().__init__(space, rng, make_model)
         self._grid: Iterator[Candidate] = space.all()

@@ -23,6 +23,7 @@ class History:
 
     def __init__(self) -> None:
         self._claimed: set[Candidate] = set()
+        self._pending: dict[Candidate, None] = {}
         self.observations: list[Observation] = []
 
     def is_claimed(self, candidate: Candidate) -> bool:
@@ -34,11 +35,18 @@ class History:
         if candidate in self._claimed:
             return False
         self._claimed.add(candidate)
+        self._pending[candidate] = None
         return True
+
+    @property
+    def pending(self) -> list[Candidate]:
+        """On their way, in the order in which they were proposed."""
+        return list(self._pending)
 
     def add(self, results: Iterable[tuple[Candidate, Measurement]]) -> None:
         for candidate, measurement in results:
             self._claimed.add(candidate)
+            self._pending.pop(candidate, None)
             self.observations.append(Observation(candidate, measurement.best_secs))
 
     def ranked(self) -> list[Observation]:

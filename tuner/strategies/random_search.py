@@ -8,5 +8,7 @@ from tuner.strategies.search_strategy import Search, register_strategy
 class RandomSearch(Search):
     """Every candidate of the space with the same chance, as far as the space samples evenly."""
 
+    summary = "random candidates"
+
     def propose(self, count: int) -> list[Candidate]:
         return self.draw(count)

@@ -3,10 +3,11 @@
 A strategy is a class over `Search`, registered under the name that people choose it by, and joins the conformance tests by that alone.
 """
 
+import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
-from typing import Protocol, TypeVar
+from typing import ClassVar, Protocol, TypeVar
 
 import numpy as np
 
@@ -19,6 +20,7 @@ SMALL_SPACE = 1000  # points that are listed rather than drawn by chance
 DRAWING_ROUNDS = 6
 EXTRA_DRAWS = 4
 DEFAULT_MODEL = "xgb"
+DEFAULT_STRATEGY = "adaptive"
 
 
 class SearchStrategy(Protocol):
@@ -26,28 +28,38 @@ class SearchStrategy(Protocol):
         """Up to `count` candidates that were neither suggested nor measured before; none when the space is exhausted."""
 
     def update(self, results: Sequence[tuple[Candidate, Measurement]]) -> None:
-        """What came of candidates: of its own suggestions, or of an earlier session."""
+        """What came of candidates, in any order and number: of its own suggestions, or of an earlier session."""
 
 
 class Search(ABC):
-    """What all strategies share: the space's default goes first, nothing twice, and a strategy short of ideas is helped out by chance."""
+    """What all strategies share: the space's default goes first, nothing twice, and a strategy short of ideas is helped out by chance.
+
+    summary: the strategy in one line, for people.
+    """
+
+    summary: ClassVar[str]
 
     def __init__(self, space: ScheduleSpace, rng: np.random.Generator, make_model: ModelFactory) -> None:
         self.space = space
         self.rng = rng
         self.make_model = make_model
         self.history = History()
-        self._default = space.default()
+        self.default = space.default()
         self._all: list[Candidate] | None = None
         self._rest: Iterator[Candidate] | None = None
 
     def suggest(self, count: int) -> list[Candidate]:
-        chosen = [self._default] if count > 0 and self.history.claim(self._default) else []
+        count = min(count, self.batch_limit())
+        chosen = [self.default] if count > 0 and self.history.claim(self.default) else []
         if len(chosen) < count:
             chosen += [candidate for candidate in self.propose(count - len(chosen)) if self.history.claim(candidate)]
         if len(chosen) < count:
             chosen += [candidate for candidate in self.draw(count - len(chosen)) if self.history.claim(candidate)]
         return chosen + self._take_rest(count - len(chosen))
+
+    def batch_limit(self) -> int:
+        """How many candidates the search wants to suggest at most before it hears of them; at least one."""
+        return sys.maxsize
 
     def update(self, results: Sequence[tuple[Candidate, Measurement]]) -> None:
         self.history.add(results)
@@ -84,6 +96,7 @@ class Search(ABC):
 
 
 STRATEGIES: dict[str, type[Search]] = {}
+ALIASES = {"xgb": DEFAULT_STRATEGY}  # what a strategy was called in earlier versions
 SearchClass = TypeVar("SearchClass", bound=type[Search])
 
 
@@ -91,7 +104,7 @@ def register_strategy(name: str) -> Callable[[SearchClass], SearchClass]:
     """Class decorator: the name that people choose the strategy by."""
 
     def register(cls: SearchClass) -> SearchClass:
-        if name in STRATEGIES:
+        if name in STRATEGIES or name in ALIASES:
             raise ValueError(f"strategy {name!r} is registered twice")
         STRATEGIES[name] = cls
         return cls
@@ -101,6 +114,7 @@ def register_strategy(name: str) -> Callable[[SearchClass], SearchClass]:
 
 def make_strategy(name: str, space: ScheduleSpace, rng: np.random.Generator, make_model: ModelFactory | None = None) -> SearchStrategy:
     """A strategy by name, for one task; `make_model` makes the cost model of those that ask one."""
-    if name not in STRATEGIES:
+    known = ALIASES.get(name, name)
+    if known not in STRATEGIES:
         raise ValueError(f"unknown tuner {name!r}; known: {', '.join(sorted(STRATEGIES))}")
-    return STRATEGIES[name](space, rng, make_model or model_factory(DEFAULT_MODEL))
+    return STRATEGIES[known](space, rng, make_model or model_factory(DEFAULT_MODEL))
