@@ -5,7 +5,10 @@ from measure.ceiling import Ceiling, CeilingLoops, measure_ceiling
 from measure.device import Device, describe_host
 from measure.errors import MeasureError
 from measure.measurement import Measurement, MeasureStatus, Verification
+from measure.paired_comparison import VERDICT_FACT, Judged, Verdict, compare_kernels, sign_test
+from measure.placement import Placement, place_workers
 from measure.reference import ReferenceCase, make_reference_case
+from measure.reference_kernel import READING_FACT, ReferenceKernel
 from measure.replay import Recorded, ReplayBuilder, ReplayRunner
 from measure.request import ArtifactBuilder, BuildRequest, Built, RunLimits, Runner
 from measure.roofline import BandwidthCurve, Roofline, best_of, measure_roofline
@@ -14,23 +17,28 @@ from measure.sampling import SamplingOptions
 from measure.verify import TOLERANCE, verify_outputs
 
 __all__ = [
+    "READING_FACT",
     "TOLERANCE",
+    "VERDICT_FACT",
     "ArtifactBuilder",
     "BandwidthCurve",
     "BuildRequest",
     "BuildTicket",
     "Builder",
     "BuilderOptions",
+    "Built",
     "Ceiling",
     "CeilingLoops",
-    "Built",
     "Device",
+    "Judged",
     "LocalRunner",
     "MeasureError",
     "MeasureStatus",
     "Measurement",
+    "Placement",
     "Recorded",
     "ReferenceCase",
+    "ReferenceKernel",
     "ReplayBuilder",
     "ReplayRunner",
     "Roofline",
@@ -38,11 +46,15 @@ __all__ = [
     "Runner",
     "RunnerOptions",
     "SamplingOptions",
+    "Verdict",
     "Verification",
     "best_of",
+    "compare_kernels",
     "describe_host",
     "make_reference_case",
     "measure_ceiling",
     "measure_roofline",
+    "place_workers",
+    "sign_test",
     "verify_outputs",
 ]

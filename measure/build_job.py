@@ -29,8 +29,10 @@ class BuildJobs:
     def warm_up(self) -> None:
         """Nothing: importing the compiler is the warm-up."""
 
-    def prepare(self, job: Frame) -> None:
+    def prepare(self, job: Frame) -> bool:
         """Nothing: a worker serves many builds."""
+        del job
+        return False
 
     def handle(self, job: Frame) -> Frame:
         try:

@@ -4,12 +4,14 @@ In: `BuildRequest`. Out: `Built`, or a `Measurement` that says why not. The work
 """
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from compiler.codegen import Artifact
 from measure.child_pool import ChildPool, Outcome, OutcomeKind
 from measure.child_server import ServerSettings
 from measure.measurement import Measurement, MeasureStatus
+from measure.placement import Placement
 from measure.request import BuildRequest, Built
 
 JOBS_PER_WORKER = 100  # then a fresh one, since LLVM gives little of its memory back
@@ -17,9 +19,13 @@ JOBS_PER_WORKER = 100  # then a fresh one, since LLVM gives little of its memory
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BuilderOptions:
-    """workers: builds at the same time. memory_bytes: of one worker, beyond its imports. module: what the workers run."""
+    """workers: builds at the same time. memory_bytes: of one worker, beyond its imports. module: what the workers run.
+
+    placement: the core of each worker, and who rests while a kernel is timed, in place of a number of workers.
+    """
 
     workers: int = 1
+    placement: Placement | None = None
     timeout_secs: float = 10.0
     memory_bytes: int | None = 4 << 30
     module: str = "measure.build_job"
@@ -39,10 +45,13 @@ class Builder:
     def __init__(self, options: BuilderOptions | None = None) -> None:
         options = options or BuilderOptions()
         self._options = options
+        placement = options.placement or Placement((), (), ())
         self._pool = ChildPool(
             ServerSettings(
                 module=options.module,
-                workers=options.workers,
+                workers=len(placement.builders) or options.workers,
+                cores=tuple((core,) for core in placement.builders),
+                resting=placement.resting,
                 jobs_per_child=JOBS_PER_WORKER,
                 memory_bytes=options.memory_bytes,
             )
@@ -63,11 +72,14 @@ class Builder:
         return _built(ticket.request, self._pool.wait(ticket.job))
 
     def stream(self, requests: Sequence[BuildRequest]) -> Iterator[tuple[int, Built | Measurement]]:
-        """Submits all at once and yields in the order of completion; the workers build on while the caller works on what it got.
+        """Submits all at once, here and now, and yields in the order of completion; the workers build on while the caller does other
+        things.
 
-        Leaving the iteration early cancels the rest.
+        Several streams may be open. Leaving the iteration early cancels the rest.
         """
-        positions = {self.submit(request).job: position for position, request in enumerate(requests)}
+        return self._results(requests, {self.submit(request).job: position for position, request in enumerate(requests)})
+
+    def _results(self, requests: Sequence[BuildRequest], positions: dict[int, int]) -> Iterator[tuple[int, Built | Measurement]]:
         try:
             while positions:
                 job, outcome = self._pool.wait_any(set(positions))
@@ -79,6 +91,15 @@ class Builder:
     def build(self, requests: Sequence[BuildRequest]) -> list[Built | Measurement]:
         """All of them, in the order of the requests."""
         return [result for _, result in sorted(self.stream(requests), key=lambda pair: pair[0])]
+
+    @contextmanager
+    def at_rest(self) -> Iterator[None]:
+        """Meanwhile the workers on the cores of the timing stand still."""
+        self._pool.pause()
+        try:
+            yield
+        finally:
+            self._pool.resume()
 
     def close(self) -> None:
         self._pool.close()

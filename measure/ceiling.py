@@ -65,6 +65,14 @@ class CeilingLoops:
         self._fma(trips, self._scratch.ctypes.data)
         return 2e-9 * trips * self.shape.chains * self.shape.lanes / (perf_counter() - start)
 
+    def multiply_add(self, trips: int, scratch: NDArray[np.float32]) -> None:
+        """`shape.chains` vectors a trip, on this thread. scratch: two vectors, the first of which is overwritten."""
+        self._fma(trips, scratch.ctypes.data)
+
+    def read(self, trips: int, count: int, data: NDArray[np.float32]) -> None:
+        """`shape.step` floats a trip, round and round over the first `count`, which are followed by as many as a vector for the sum."""
+        self._read(trips, count, data.ctypes.data)
+
     def gbytes(self, threads: int, size_bytes: int = STREAM_BYTES, rounds: int = ROUNDS) -> float:
         """Reads of all threads together, each again and again from its own share of `size_bytes`; best of the rounds."""
         count = max(1, size_bytes // 4 // threads // self.shape.step) * self.shape.step

@@ -35,13 +35,17 @@ class OutcomeKind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What became of a job. text: why there is no reply. secs: from the start of the job in its child to its end."""
+    """What became of a job. text: why there is no reply. secs: from the start of the job in its child to its end, pauses left out.
+
+    earlier: jobs that the same child had done before.
+    """
 
     kind: OutcomeKind
     text: str = ""
     reply: Mapping[str, Any] = field(default_factory=dict)
     blob: bytes = field(default=b"", repr=False)
     secs: float = 0.0
+    earlier: int = 0
 
 
 class ChildPool:
@@ -61,14 +65,14 @@ class ChildPool:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def submit(self, header: Mapping[str, Any], blob: bytes = b"", *, timeout_secs: float) -> int:
-        """The job's number, for `wait`. The time counts from when a child takes the job up."""
+    def submit(self, header: Mapping[str, Any], blob: bytes = b"", *, timeout_secs: float, fresh: bool = False) -> int:
+        """The job's number, for `wait`. The time counts from when a child takes the job up. fresh: it gets a child of its own."""
         if self._connection is None:
             self._start()
         identity = self._next_id
         self._next_id += 1
         self._in_flight.add(identity)
-        frame = Frame({"id": identity, "timeout_secs": timeout_secs, "job": dict(header)}, blob)
+        frame = Frame({"id": identity, "timeout_secs": timeout_secs, "fresh": fresh, "job": dict(header)}, blob)
         try:
             self._connected().sendall(frame.encode())
         except OSError:
@@ -108,6 +112,22 @@ class ChildPool:
             with suppress(OSError):
                 self._connection.sendall(Frame({"cancel": sorted(unwanted)}).encode())
 
+    def pause(self) -> None:
+        """Returns when the resting workers stand still; at once where there are none, or no server is running yet."""
+        if not self._settings.resting or not self._ready or self._connection is None:
+            return
+        self._paused = False
+        with suppress(OSError):
+            self._connection.sendall(Frame({"pause": True}).encode())
+        while self._connection is not None and not self._paused:
+            self._receive(None)
+
+    def resume(self) -> None:
+        """Lets the resting workers go on."""
+        if self._settings.resting and self._ready and self._connection is not None:
+            with suppress(OSError):
+                self._connection.sendall(Frame({"pause": False}).encode())
+
     def close(self) -> None:
         """Ends the server and its children, with whatever they are at."""
         if self._connection is None:
@@ -135,6 +155,7 @@ class ChildPool:
         self._connection = ours
         self._reader = FrameReader()
         self._ready = False
+        self._paused = False
         self._started_secs = time.monotonic()
 
     def _connected(self) -> socket.socket:
@@ -168,6 +189,9 @@ class ChildPool:
         if "ready" in frame.header:
             self._ready = True
             return
+        if "paused" in frame.header:
+            self._paused = True
+            return
         header = frame.header
         identity = int(header["id"])
         if identity not in self._in_flight:
@@ -179,6 +203,7 @@ class ChildPool:
             reply=header.get("reply", {}),
             blob=frame.blob,
             secs=float(header["secs"]),
+            earlier=int(header["earlier"]),
         )
 
     def _lose_server(self) -> None:

@@ -12,7 +12,7 @@ import socket
 import sys
 import tempfile
 import traceback
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import IO
@@ -28,9 +28,10 @@ Handler = Callable[[Frame], Frame]
 
 @dataclass(slots=True, eq=False)
 class ChildProcess:
-    """The server's view: the socket that it talks through, and the job that the child is at."""
+    """The server's view: the socket that it talks through, and the job that the child is at. place: which of the server's workers it is."""
 
     pid: int
+    place: int
     connection: socket.socket
     log: IO[bytes]
     reader: FrameReader = field(default_factory=FrameReader)
@@ -41,13 +42,17 @@ class ChildProcess:
 
     def end(self) -> str:
         """Kill the child's whole session, reap it, and say in words how it died; what it printed follows."""
-        with suppress(ProcessLookupError):
-            os.killpg(self.pid, signal.SIGKILL)
+        self.signal(signal.SIGKILL)
         _, status = os.waitpid(self.pid, 0)
         self.connection.close()
         printed = self._log_tail()
         self.log.close()
         return f"{_describe_death(status)}{': ' if printed else ''}{printed}"
+
+    def signal(self, number: signal.Signals) -> None:
+        """To the child and whatever it has started."""
+        with suppress(ProcessLookupError):
+            os.killpg(self.pid, number)
 
     def _log_tail(self) -> str:
         size = os.fstat(self.log.fileno()).st_size
@@ -64,15 +69,24 @@ def _describe_death(status: int) -> str:
     return f"killed by {name}{hint}"
 
 
-def fork_child(handle: Handler, memory_bytes: int | None, close_in_child: Iterable[socket.socket]) -> ChildProcess:
-    """A child that answers frames with `handle`; it must not see the server's other connections, `close_in_child`."""
+def fork_child(
+    handle: Handler,
+    memory_bytes: int | None,
+    close_in_child: Iterable[socket.socket],
+    place: int = 0,
+    cores: Sequence[int] = (),
+) -> ChildProcess:
+    """A child that answers frames with `handle`; it must not see the server's other connections, `close_in_child`.
+
+    cores: those that it may run on, as far as the system lets it choose; empty: all.
+    """
     ours, theirs = socket.socketpair()
     log = memory_file()
     server = os.getpid()
     pid = os.fork()
     if pid:
         theirs.close()
-        return ChildProcess(pid, ours, log)
+        return ChildProcess(pid, place, ours, log)
     code = 1
     try:
         os.setsid()
@@ -82,6 +96,7 @@ def fork_child(handle: Handler, memory_bytes: int | None, close_in_child: Iterab
         os.dup2(log.fileno(), 2)
         _limit(memory_bytes)
         _die_with(server)
+        pin(cores)
         _serve(theirs, handle)
         code = 0
     except BaseException:  # noqa: BLE001 - the child ends here whatever happened, and its log tells the server why
@@ -96,6 +111,13 @@ def memory_file() -> IO[bytes]:
     if sys.platform == "linux":
         return os.fdopen(os.memfd_create("tilewright-child"), "r+b", buffering=0)
     return tempfile.TemporaryFile(buffering=0)
+
+
+def pin(cores: Sequence[int]) -> None:
+    """This process, from now on, on these cores only; where that is refused or unknown it stays where it is. Empty: no change."""
+    if cores and hasattr(os, "sched_setaffinity"):
+        with suppress(OSError):
+            os.sched_setaffinity(0, cores)
 
 
 def _limit(memory_bytes: int | None) -> None:

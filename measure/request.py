@@ -47,18 +47,23 @@ class Built:
 class RunLimits:
     """abandon_above_secs: a candidate slower than this is given up after one call; None: none is.
 
-    refine_below_secs: a candidate not faster than this gets the least number of samples; None: every one is timed in full.
-    verify_below_secs: a candidate faster than this has its answer compared with the reference; None: every one that was not given up.
+    best_run_secs: the samples of the fastest candidate: one that falls behind them by the rule of `sequential_rule.py` gets no more
+    samples. verify_below_secs: a candidate faster than this has its answer compared with the reference; None: every one that was not
+    given up. with_reading: time the reference kernel too, if the runner has one: the fact `READING_FACT` (seconds) of the measurement.
     """
 
     abandon_above_secs: float | None = None
-    refine_below_secs: float | None = None
+    best_run_secs: tuple[float, ...] = ()
     verify_below_secs: float | None = None
+    with_reading: bool = False
 
 
 class ArtifactBuilder(Protocol):
     def stream(self, requests: Sequence[BuildRequest]) -> Iterator[tuple[int, Built | Measurement]]:
-        """The position of each request and what came of it, in the order of completion; a failed build is a `Measurement`."""
+        """The position of each request and what came of it, in the order of completion; a failed build is a `Measurement`.
+
+        Several may be open at a time: the next batch is asked for before the last has been read to its end.
+        """
 
 
 class Runner(Protocol):
@@ -70,4 +75,4 @@ class Runner(Protocol):
         """Time one candidate."""
 
     def compare(self, candidates: Sequence[Built]) -> list[Measurement]:
-        """Time candidates of one workload against each other, interleaved, and verify all of them."""
+        """Time candidates of one workload against each other, interleaved, and verify all of them; the facts tell each one's verdict."""

@@ -1,7 +1,8 @@
 """What a measuring child does: load a candidate, time it, compare its answer with the reference.
 
-Run by `measure/child_server.py`, which makes the inputs and the reference of a workload once, in the server, and forks a child for every
-candidate: whatever a candidate overwrites, the next one starts from the same memory. `measure/runner.py` is the other end.
+Run by `measure/child_server.py`, which makes the inputs and the reference of a workload once, in the server. Its children time one
+candidate after the other, for a fork costs more than a timing; a candidate that fails in a child where others ran before gets a second
+chance in a fresh one (`measure/runner.py`, the other end), so that none is blamed for what another has overwritten.
 """
 
 import json
@@ -19,9 +20,11 @@ from compiler.runtime import ThreadPool, native_runtime
 from compiler.workload import Workload
 from measure.frames import Frame
 from measure.measurement import MeasureStatus, Verification
+from measure.paired_comparison import compare_kernels
 from measure.reference import ReferenceCase, make_reference_case
+from measure.reference_kernel import ReferenceKernel
 from measure.request import RunLimits
-from measure.sampling import SamplingOptions, take_interleaved_samples, take_samples
+from measure.sampling import SamplingOptions, take_samples
 from measure.verify import verify_outputs
 
 CASES_BYTES = 512 << 20  # of reference cases are kept; every fork copies the page tables of what is kept
@@ -35,9 +38,13 @@ class RunJobs:
 
     def warm_up(self) -> None:
         load_objects((), native_runtime().symbols)
+        self._reference_kernel = ReferenceKernel()
+        self._reference_kernel.reading_secs(1)
 
-    def prepare(self, job: Frame) -> None:
+    def prepare(self, job: Frame) -> bool:
+        known = (job.header["workload"], job.header["seed"]) in self._cases
         self._case(job.header)
+        return not known
 
     def handle(self, job: Frame) -> Frame:
         """`{"workload", "seed", "threads", "footprint", "sampling", "sizes", "limits" or "rounds"}`, and the artifacts themselves."""
@@ -53,7 +60,11 @@ class RunJobs:
             sampling = SamplingOptions(**job.header["sampling"])
             if "rounds" in job.header:
                 return _compare(kernels, case, sampling, job.header["rounds"])
-            return Frame(_run(kernels[0], case, sampling, RunLimits(**job.header["limits"])))
+            limits = RunLimits(**job.header["limits"])
+            report = _run(kernels[0], case, sampling, limits)
+        if limits.with_reading:
+            report["reading_secs"] = self._reference_kernel.reading_secs(job.header["threads"])
+        return Frame(report)
 
     def _case(self, header: dict[str, Any]) -> ReferenceCase:
         key = (header["workload"], header["seed"])
@@ -73,7 +84,7 @@ def _artifacts(job: Frame) -> Iterator[Artifact]:
 
 
 def _run(kernel: BoundKernel, case: ReferenceCase, sampling: SamplingOptions, limits: RunLimits) -> dict[str, Any]:
-    samples = take_samples(kernel.time, sampling, limits.abandon_above_secs, limits.refine_below_secs)
+    samples = take_samples(kernel.time, sampling, limits.abandon_above_secs, limits.best_run_secs)
     verification = None
     if not samples.stopped_early and (limits.verify_below_secs is None or min(samples.run_secs) < limits.verify_below_secs):
         verification = _verify(kernel, case)
@@ -81,9 +92,13 @@ def _run(kernel: BoundKernel, case: ReferenceCase, sampling: SamplingOptions, li
 
 
 def _compare(kernels: list[BoundKernel], case: ReferenceCase, sampling: SamplingOptions, rounds: int) -> Frame:
-    verdicts = [_verify(kernel, case) for kernel in kernels]
-    times = take_interleaved_samples([kernel.time for kernel in kernels], rounds, sampling.sample_secs)
-    reports = [_report(secs, False, verdict) for secs, verdict in zip(times, verdicts, strict=True)]
+    """Wrong candidates take no part in the comparison."""
+    checks = [_verify(kernel, case) for kernel in kernels]
+    right = [position for position, check in enumerate(checks) if check.passed]
+    judged = compare_kernels([kernels[position].time for position in right], rounds, sampling.sample_secs) if right else []
+    reports = [_report((), False, check) for check in checks]
+    for position, each in zip(right, judged, strict=True):
+        reports[position] |= {"run_secs": each.run_secs, "verdict": each.verdict, "p": each.p}
     return Frame({"candidates": reports})
 
 

@@ -6,15 +6,20 @@ In: `Built` and `RunLimits`. Out: `Measurement`. The children run `measure/run_j
 import math
 import os
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from measure.child_pool import ChildPool, Outcome, OutcomeKind
 from measure.child_server import ServerSettings
 from measure.device import Device, describe_host
 from measure.measurement import Measurement, MeasureStatus, Verification
+from measure.paired_comparison import VERDICT_FACT
+from measure.reference_kernel import READING_FACT
 from measure.request import Built, RunLimits
 from measure.sampling import SamplingOptions
+
+FACTS = {READING_FACT: "reading_secs", VERDICT_FACT: "verdict", "verdict_p": "p"}  # of a run, beside those of the build
 
 
 def _half_of_memory_bytes() -> int | None:
@@ -29,7 +34,8 @@ class RunnerOptions:
 
     footprint_bytes: of the weights of the model that the kernels belong to; each call then finds its own as cold as they would be there.
     0: the weights of a kernel stay in the caches from call to call.
-    comparison_secs, comparison_rounds: the length and number of samples when the best candidates are timed against each other.
+    comparison_secs, comparison_rounds: the length and largest number of samples when the best candidates are timed against each other.
+    jobs_per_child: candidates that are timed in one process before a fresh one is forked. cores: those of the timing; empty: all.
     """
 
     threads: int | None = None
@@ -39,17 +45,34 @@ class RunnerOptions:
     footprint_bytes: int = 0
     sampling: SamplingOptions = field(default_factory=SamplingOptions)
     comparison_secs: float = 2e-3
-    comparison_rounds: int = 8
+    comparison_rounds: int = 32
+    jobs_per_child: int = 64
+    cores: tuple[int, ...] = ()
     module: str = "measure.run_job"
 
 
-class LocalRunner:
-    """A context manager, used by one thread."""
+class Neighbour(Protocol):
+    """What else this session runs on the machine."""
 
-    def __init__(self, options: RunnerOptions | None = None) -> None:
+    def at_rest(self) -> AbstractContextManager[None]:
+        """Meanwhile it leaves the cores of the timing alone."""
+
+
+class LocalRunner:
+    """A context manager, used by one thread. neighbour: rests while a kernel is timed."""
+
+    def __init__(self, options: RunnerOptions | None = None, neighbour: Neighbour | None = None) -> None:
         self._options = options or RunnerOptions()
         self._device = describe_host()
-        self._pool = ChildPool(ServerSettings(module=self._options.module, memory_bytes=self._options.memory_bytes))
+        self._neighbour = neighbour
+        self._pool = ChildPool(
+            ServerSettings(
+                module=self._options.module,
+                jobs_per_child=self._options.jobs_per_child,
+                memory_bytes=self._options.memory_bytes,
+                cores=(self._options.cores,) if self._options.cores else (),
+            )
+        )
 
     def __enter__(self) -> "LocalRunner":
         return self
@@ -62,11 +85,18 @@ class LocalRunner:
         return self._device
 
     def run(self, built: Built, limits: RunLimits) -> Measurement:
-        """Time one candidate, and verify it if the limits ask for it."""
+        """Time one candidate, and verify it if the limits ask for it. What fails where others ran before runs again in a fresh process."""
         job = self._job([built], self._options.sampling) | {"limits": asdict(limits)}
         artifact = built.artifact.to_bytes()
-        outcome = self._measure(job | {"sizes": [len(artifact)]}, artifact)
-        return _measurement(built, outcome, outcome.reply)
+        measurement, earlier = self._run(built, job | {"sizes": [len(artifact)]}, artifact, fresh=False)
+        if measurement.status is not MeasureStatus.OK and earlier:
+            measurement, _ = self._run(built, job | {"sizes": [len(artifact)]}, artifact, fresh=True)
+        return measurement
+
+    def _run(self, built: Built, job: Mapping[str, Any], artifact: bytes, *, fresh: bool) -> tuple[Measurement, int]:
+        """The number: of the candidates that ran in the same process before."""
+        outcome = self._measure(job, artifact, fresh=fresh)
+        return _measurement(built, outcome, outcome.reply), outcome.earlier
 
     def compare(self, candidates: Sequence[Built]) -> list[Measurement]:
         """Time candidates of one workload against each other, interleaved, and verify all of them."""
@@ -75,7 +105,7 @@ class LocalRunner:
         artifacts = [built.artifact.to_bytes() for built in candidates]
         sampling = SamplingOptions(sample_secs=self._options.comparison_secs)
         job = self._job(candidates, sampling) | {"rounds": self._options.comparison_rounds}
-        outcome = self._measure(job | {"sizes": [len(artifact) for artifact in artifacts]}, b"".join(artifacts))
+        outcome = self._measure(job | {"sizes": [len(artifact) for artifact in artifacts]}, b"".join(artifacts), fresh=True)
         replies = outcome.reply.get("candidates", [{}] * len(candidates))
         return [_measurement(built, outcome, reply) for built, reply in zip(candidates, replies, strict=True)]
 
@@ -92,8 +122,9 @@ class LocalRunner:
             "sampling": asdict(sampling),
         }
 
-    def _measure(self, job: Mapping[str, Any], blob: bytes) -> Outcome:
-        return self._pool.wait(self._pool.submit(job, blob, timeout_secs=self._options.timeout_secs))
+    def _measure(self, job: Mapping[str, Any], blob: bytes, *, fresh: bool) -> Outcome:
+        with self._neighbour.at_rest() if self._neighbour is not None else nullcontext():
+            return self._pool.wait(self._pool.submit(job, blob, timeout_secs=self._options.timeout_secs, fresh=fresh))
 
 
 def _measurement(built: Built, outcome: Outcome, reply: Mapping[str, Any]) -> Measurement:
@@ -111,6 +142,7 @@ def _measurement(built: Built, outcome: Outcome, reply: Mapping[str, Any]) -> Me
 
 def _from_reply(built: Built, measure_secs: float, reply: Mapping[str, Any]) -> Measurement:
     verdict = reply["verification"]
+    facts = ((name, reply[key]) for name, key in FACTS.items() if key in reply)
     return Measurement(
         status=MeasureStatus(reply["status"]),
         run_secs=tuple(reply["run_secs"]),
@@ -119,5 +151,5 @@ def _from_reply(built: Built, measure_secs: float, reply: Mapping[str, Any]) -> 
         measure_secs=measure_secs,
         stopped_early=reply["stopped_early"],
         verification=None if verdict is None else Verification(**verdict),
-        facts=built.facts,
+        facts=(*built.facts, *facts),
     )

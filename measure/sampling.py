@@ -4,6 +4,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import ceil
 
+from measure.sequential_rule import is_behind
+
 TimeCalls = Callable[[int], float]  # number of calls -> mean seconds per call
 
 MAX_CALLS = 100_000
@@ -22,48 +24,36 @@ class SamplingOptions:
 
 @dataclass(frozen=True, slots=True)
 class Samples:
+    """stopped_early: the candidate was given up; its samples are fewer, and real."""
+
     run_secs: tuple[float, ...]
     stopped_early: bool = False
 
 
 def take_samples(
-    time_calls: TimeCalls, options: SamplingOptions, abandon_above_secs: float | None = None, refine_below_secs: float | None = None
+    time_calls: TimeCalls, options: SamplingOptions, abandon_above_secs: float | None = None, best_run_secs: Sequence[float] = ()
 ) -> Samples:
     """A warm-up call, then samples.
 
-    A candidate whose call takes longer than `abandon_above_secs` is given up with that one time; one that has not come below
-    `refine_below_secs` after `min_samples` gets no more of them.
+    A candidate whose call takes longer than `abandon_above_secs` is given up with that one time; one that is behind the samples
+    `best_run_secs` gets no more of them.
     """
     first = time_calls(1)
     if abandon_above_secs is not None and first > abandon_above_secs:
         again = first if first > HOPELESS * abandon_above_secs else time_calls(1)
         if min(first, again) > abandon_above_secs:
             return Samples((min(first, again),), stopped_early=True)
-    calls, estimate = _calls_per_sample(time_calls, options.sample_secs, first)
+    calls, estimate = calls_per_sample(time_calls, options.sample_secs, first)
     fitting = int(options.budget_secs / (calls * estimate))
-    taken = [time_calls(calls) for _ in range(options.min_samples)]
-    if refine_below_secs is None or min(taken) < refine_below_secs:
-        taken += [time_calls(calls) for _ in range(min(options.max_samples, fitting) - options.min_samples)]
+    taken: list[float] = []
+    while len(taken) < max(options.min_samples, min(options.max_samples, fitting)):
+        taken.append(time_calls(calls))
+        if is_behind(taken, best_run_secs):
+            return Samples(tuple(taken), stopped_early=True)
     return Samples(tuple(taken))
 
 
-def take_interleaved_samples(kernels: Sequence[TimeCalls], rounds: int, sample_secs: float) -> list[tuple[float, ...]]:
-    """Samples of several kernels against each other, A B C C B A ..., so that drift of the machine hits all alike."""
-    calls = []
-    for time_calls in kernels:
-        number, _ = _calls_per_sample(time_calls, sample_secs, time_calls(1))
-        calls.append(number)
-    taken: list[list[float]] = [[] for _ in kernels]
-    order = list(range(len(kernels)))
-    for _ in range(rounds):
-        for position in order:
-            kernels[position](1)  # the others have taken the caches
-            taken[position].append(kernels[position](calls[position]))
-        order.reverse()
-    return [tuple(times) for times in taken]
-
-
-def _calls_per_sample(time_calls: TimeCalls, sample_secs: float, first_secs: float) -> tuple[int, float]:
+def calls_per_sample(time_calls: TimeCalls, sample_secs: float, first_secs: float) -> tuple[int, float]:
     """Calls that fill a sample, and the seconds that one takes; the first call of a short kernel says too little, so it is asked again."""
     estimate = first_secs
     if estimate < sample_secs:

@@ -11,7 +11,7 @@ from compiler.errors import TargetError
 from compiler.graph import predicted_cycles, weight_growth, workload_variants
 from compiler.target import Target
 from compiler.workload import Workload
-from measure import Builder, BuilderOptions, LocalRunner, RunnerOptions
+from measure import Builder, BuilderOptions, LocalRunner, RunnerOptions, place_workers
 from records_db import Database
 from tilewright.model import Model
 from tilewright.resolve_target import resolve_target
@@ -30,6 +30,7 @@ from tuner import (
 )
 
 DEFAULT_TRIALS_PER_KERNEL = 64
+LEAST_GAIN = 0.002  # of the model's time, by one more minute: searching on is not worth its while
 
 
 def tune(
@@ -40,6 +41,7 @@ def tune(
     threads: int | None = None,
     trials: int | None = None,
     minutes: float | None = None,
+    until: float | None = None,
     tuner: str = DEFAULT_STRATEGY,
     cost_model: str = "xgb",
     prior: str = SHIPPED_PRIOR,
@@ -50,15 +52,17 @@ def tune(
 ) -> TuneResult:
     """Search schedules for all kernels of a model (or for some workloads, with their weights) and keep every trial in `database`.
 
-    trials: how many new ones, over all kernels; minutes: wall time; one of the two, or neither for 64 trials per kernel. What earlier
-    sessions measured on this device is used and not repeated. Ctrl-C ends the search early; nothing measured is lost.
+    trials: how many new ones, over all kernels, and no fewer. minutes: wall time, at most: the search ends earlier when the next minute is
+    predicted to make the model less than 0.2 % faster. until: 0.95 ends it when the model is predicted to be within 5 % of the best that
+    could be found. Several of them: whichever comes first. None of them: 64 trials per kernel, at most, as with minutes.
+    What earlier sessions measured on this device is used and not repeated. Ctrl-C ends the search early; nothing measured is lost.
     cost_model: what the tuner predicts times by. prior: what that model knows beforehand: "shipped", "none", or a file of
     `tilewright cost-model train`.
     max_rel_error: algorithms whose typical error, relative to a kernel's largest output, is above it are not tried.
     on_event: is told of every trial; see `show_progress`. command_line: kept with the session, for people.
     """
-    if trials is not None and minutes is not None:
-        raise ValueError("trials and minutes are two budgets: give one of them")
+    if until is not None and not 0 < until < 1:
+        raise ValueError(f"until is {until}; it is a share of the best speed, between 0 and 1, as 0.95")
     if tuner not in STRATEGIES and tuner not in ALIASES:
         raise ValueError(f"unknown tuner {tuner!r}; known: {', '.join(STRATEGIES)}")
     if cost_model not in COST_MODELS:
@@ -72,13 +76,27 @@ def tune(
         for workload, calls in workloads.items()
         for task in make_variant_tasks(workload, resolved, calls, max_rel_error)
     ]
-    if trials is None and minutes is None:
+    least_gain = LEAST_GAIN if trials is None else None
+    if trials is None and minutes is None and until is None:
         trials = DEFAULT_TRIALS_PER_KERNEL * len(tasks)
     options = TuneOptions(
-        trials=trials, minutes=minutes, strategy=tuner, cost_model=cost_model, prior=prior, seed=seed, command_line=command_line
+        trials=trials,
+        minutes=minutes,
+        until=until,
+        least_gain=least_gain,
+        strategy=tuner,
+        cost_model=cost_model,
+        prior=prior,
+        seed=seed,
+        command_line=command_line,
     )
-    running = RunnerOptions(threads=resolved.cores, footprint_bytes=min(_weight_bytes(workloads, resolved), 2 * resolved.l3_bytes))
-    with Builder(BuilderOptions()) as builder, LocalRunner(running) as runner:
+    placement = place_workers(resolved.cores)
+    running = RunnerOptions(
+        threads=resolved.cores,
+        footprint_bytes=min(_weight_bytes(workloads, resolved), 2 * resolved.l3_bytes),
+        cores=placement.timing,
+    )
+    with Builder(BuilderOptions(placement=placement)) as builder, LocalRunner(running, builder) as runner:
         return TuneResult.of(tune_tasks(tasks, builder, runner, database, options, on_event))
 
 

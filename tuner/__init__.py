@@ -26,6 +26,7 @@ from tuner.cost_models import (
 from tuner.errors import PriorError
 from tuner.events import (
     Event,
+    Forecast,
     Listener,
     Progress,
     SessionStarted,
@@ -39,7 +40,7 @@ from tuner.scheduler import BudgetScheduler, TaskProgress
 from tuner.seed_from_imported import with_seeds
 from tuner.strategies import ALIASES, DEFAULT_STRATEGY, STRATEGIES, Search, SearchStrategy, make_strategy, register_strategy
 from tuner.task import Task, make_task, make_variant_tasks, operation_count
-from tuner.tune import TuneOptions, build_workers, tune_tasks
+from tuner.tune import TuneOptions, tune_tasks
 
 __all__ = [
     "ALIASES",
@@ -52,6 +53,7 @@ __all__ = [
     "DEFAULT_STRATEGY",
     "Event",
     "FeatureEncoder",
+    "Forecast",
     "Listener",
     "ModelFactory",
     "Prediction",
@@ -73,7 +75,6 @@ __all__ = [
     "TuneOptions",
     "TuneResult",
     "XGBoostCostModel",
-    "build_workers",
     "choose_model",
     "features",
     "make_strategy",

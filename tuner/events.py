@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from measure import Measurement, MeasureStatus
+from measure import Measurement, MeasureStatus, Verdict
 from schedule_space import Candidate
 
 
@@ -12,6 +12,8 @@ class StopReason(StrEnum):
     TRIALS = "trials"  # the budget of trials is spent
     MINUTES = "minutes"  # the time is up
     EXHAUSTED = "exhausted"  # every candidate of every task has been measured
+    GAIN = "gain"  # the next minute is predicted to bring too little
+    UNTIL = "until"  # the model is predicted to be as near to its best as was asked
     INTERRUPTED = "interrupted"  # Ctrl-C; everything measured is kept
 
 
@@ -38,6 +40,7 @@ class Progress:
     """Where the session stands. secs_left: an estimate; None while nothing is known. failures: trials by what went wrong, most first.
 
     model_secs: the sum of weight x best time over the tasks, of a family of tasks the fastest; None as long as one has no time.
+    repeated: trials that were timed again since a neighbour on the machine had spoiled them.
     """
 
     trials: int
@@ -46,6 +49,29 @@ class Progress:
     secs_left: float | None
     failures: tuple[tuple[MeasureStatus, int], ...]
     model_secs: float | None
+    repeated: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Forecast:
+    """What `forecast.py` makes of the tasks' curves: times of one inference.
+
+    model_secs: now. best_secs: after endless trials. minute_secs: after one more minute.
+    """
+
+    model_secs: float
+    best_secs: float
+    minute_secs: float
+
+    @property
+    def reached(self) -> float:
+        """Of the best speed that could be found, at most 1."""
+        return self.best_secs / self.model_secs
+
+    @property
+    def minute_gain(self) -> float:
+        """By what share of its time the next minute would make the model faster."""
+        return 1.0 - self.minute_secs / self.model_secs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,20 +96,27 @@ class TrialDone:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskRetimed:
-    """The fastest candidates of a task were timed against each other; `best_secs` is the winner's time there."""
+    """The fastest candidates of a task were timed against each other; `best_secs` is the winner's time there.
+
+    verdict: whether it is ahead of the others (`won`), or only the first of those that cannot be told apart (`chosen`); None without times.
+    """
 
     task: int
     candidates: int
     best_secs: float | None
     progress: Progress
+    verdict: Verdict | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TuneResult:
+    """forecast: None while a task has no time."""
+
     session: int
     stop: StopReason
     tasks: tuple[TaskResult, ...]
     progress: Progress
+    forecast: Forecast | None = None
 
 
 Event = SessionStarted | TrialDone | TaskRetimed | TuneResult

@@ -1,30 +1,31 @@
 """The tune loop: propose a batch, build it, time it, keep every measurement, learn, and ask which task is next.
 
-    scheduler -> strategy -> Candidate -> builder -> runner -> Measurement -> Record, committed -> strategy, scheduler -> ...
+    scheduler -> strategy -> Candidate -> builder -> runner -> Measurement -> Record -> strategy, scheduler -> ...
 
-A batch is proposed only when every trial of the one before is in the database. Within a batch, later candidates are built while earlier
-ones are timed, if the machine has cores to spare. In: `Task`s. Out: records, events, `TuneResult`. Next: `tilewright`, the face.
+It never waits for a batch to end: the next one is proposed when the builder is about to run dry, while candidates of the last one are on
+their way. Measured trials are committed a few at a time, at most `COMMIT_SECS` late; a process that is killed loses no more than the
+batch in flight. In: `Task`s. Out: records, events, `TuneResult`. Next: `tilewright`, the face.
 """
 
-import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
+from math import inf
 
 from measure import ArtifactBuilder, Built, Measurement, MeasureStatus, Runner
 from records_db import Database, DatabaseError, Record, SessionStatus, TuneSession
-from schedule_space import Candidate
+from tuner.budget import Budget
+from tuner.closing_comparison import ClosingComparison
 from tuner.cost_models import NO_PRIOR, choose_model
 from tuner.events import Event, Listener, Progress, SessionStarted, StopReason, TaskRetimed, TrialDone, TuneResult
+from tuner.noise_watch import NoiseWatch
+from tuner.record_keeper import RecordKeeper
 from tuner.scheduler import BudgetScheduler
+from tuner.strategies import DEFAULT_STRATEGY
 from tuner.task import Task
-from tuner.tuning_task import CONTENDER_RATIO, TuningTask
-
-CLOSING_SHARE = 0.15  # of the minutes, at most, is kept for timing the fastest candidates against each other
-CLOSING_SECS_PER_CANDIDATE = 0.12  # build and timing, on one core, before anything is known of this machine
-
-NEGLIGIBLE_SHARE = 1e-3  # of the model's time: whose candidates are not timed again
+from tuner.trial_pipeline import Trial, TrialPipeline
+from tuner.tuning_task import TuningTask
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,34 +33,25 @@ class TuneOptions:
     """trials: new ones in this session, over all tasks. minutes: wall time. None: no such limit.
 
     cost_model, prior: as in `choose_model`, for strategies that ask a model.
+    until: stop when the model is predicted to be within this share of the best that could be found, as 0.95.
+    least_gain: stop when the next minute is predicted to make the model faster by less than this share; None: go on.
+    lookahead: trials on their way when the next batch is proposed; what two workers build while that is done. 0: every batch is learnt from
+    before the next is proposed.
     contenders: how many of a task's fastest candidates are timed against each other at the end; below 2: none.
     """
 
     trials: int | None = None
     minutes: float | None = None
-    strategy: str = "xgb"
+    until: float | None = None
+    least_gain: float | None = None
+    strategy: str = DEFAULT_STRATEGY
     cost_model: str = "xgb"
     prior: str = NO_PRIOR
     seed: int = 0
     batch: int = 8
+    lookahead: int = 3
     contenders: int = 3
     command_line: str = ""
-
-
-def build_workers(cores: int, threads: int) -> int:
-    """How many build workers suit a machine of so many cores whose kernels run on `threads`."""
-    return cores - threads if _can_overlap(cores, threads) else cores
-
-
-def _can_overlap(cores: int, threads: int) -> bool:
-    """Builds take longer than timings: on two cores, two builds at a time with no timing beside them are faster, and steadier."""
-    return cores - threads >= 2
-
-
-@dataclass(frozen=True, slots=True)
-class Trial:
-    task: int
-    candidate: Candidate
 
 
 def tune_tasks(
@@ -78,12 +70,15 @@ def tune_tasks(
         tuner=options.strategy, seed=options.seed, options=_plain_options(options, tasks), command_line=options.command_line
     )
     make_model = choose_model(options.cost_model, options.prior)
-    loop = _TuneLoop([TuningTask(task, options.strategy, options.seed, make_model) for task in tasks], builder, runner, database, options)
-    loop.resume()
+    states = [TuningTask(task, options.strategy, options.seed, make_model) for task in tasks]
+    for state in states:
+        state.resume(database.records(state.task.workload, state.task.target, runner.device))
     session_id = database.open_session(session)
+    listener = on_event or _ignore
+    loop = _TuneLoop(states, builder, runner, RecordKeeper(database, session_id, listener), options)
     status = SessionStatus.FAILED
     try:
-        result = loop.run(session_id, on_event or _ignore)
+        result = loop.run(session_id, listener)
         status = SessionStatus.INTERRUPTED if result.stop is StopReason.INTERRUPTED else SessionStatus.FINISHED
     finally:
         with suppress(DatabaseError):
@@ -104,99 +99,110 @@ def _ignore(event: Event) -> None:
 class _TuneLoop:
     """One session over its tasks."""
 
-    def __init__(self, tasks: list[TuningTask], builder: ArtifactBuilder, runner: Runner, database: Database, options: TuneOptions) -> None:
+    def __init__(
+        self, tasks: list[TuningTask], builder: ArtifactBuilder, runner: Runner, keeper: RecordKeeper, options: TuneOptions
+    ) -> None:
         self._tasks = tasks
-        self._builder = builder
         self._runner = runner
-        self._database = database
+        self._keeper = keeper
         self._options = options
         self._scheduler = BudgetScheduler([task.progress for task in tasks])
-        self._trials = 0
-        self._started = time.monotonic()
-        self._trying_secs = 0.0
-
-    def resume(self) -> None:
-        """Reads what earlier sessions measured on this device."""
-        for task in self._tasks:
-            task.resume(self._database.records(task.task.workload, task.task.target, self._runner.device))
+        self._budget = Budget(self._scheduler, options.trials, options.minutes, options.until, options.least_gain)
+        self._budget.closes = options.contenders > 1
+        self._pipeline = TrialPipeline(builder)
+        self._noise = NoiseWatch()
+        self._closing = ClosingComparison(tasks, builder, runner, options.contenders)
 
     def run(self, session: int, on_event: Listener) -> TuneResult:
-        self._session, self._on_event = session, on_event
+        self._on_event = on_event
         on_event(SessionStarted(session=session, tasks=tuple(task.result for task in self._tasks)))
         try:
-            stop = self._search()
-            if self._options.contenders > 1:
+            try:
+                stop = self._search()
                 self._compare_contenders()
-        except KeyboardInterrupt:
-            stop = StopReason.INTERRUPTED
-        result = TuneResult(session=session, stop=stop, tasks=tuple(task.result for task in self._tasks), progress=self._progress())
+            except KeyboardInterrupt:
+                stop = StopReason.INTERRUPTED
+        finally:
+            self._pipeline.cancel()
+            self._keeper.flush()
+        result = TuneResult(
+            session=session,
+            stop=stop,
+            tasks=tuple(task.result for task in self._tasks),
+            progress=self._progress(),
+            forecast=self._budget.forecast(),
+        )
         on_event(result)
         return result
 
     def _search(self) -> StopReason:
         while True:
-            if self._trials_left() == 0:
-                return StopReason.TRIALS
-            if self._out_of_time():
-                return StopReason.MINUTES
-            batch = self._propose()
-            if batch is None:
-                return StopReason.EXHAUSTED
-            self._measure(batch)
+            stop = self._budget.reason_to_stop()
+            while stop is None and self._pipeline.waiting <= self._options.lookahead and (room := self._room()) and self._propose(room):
+                pass
+            if stop is None and not self._pipeline.waiting:
+                stop = StopReason.EXHAUSTED
+            if stop is not None:
+                self._pipeline.cancel()
+                return stop
+            self._measure(*self._pipeline.take())
 
-    def _propose(self) -> list[Trial] | None:
-        """First the default of every task that has no measurement; then a batch of the most promising task. None: nothing is left."""
-        count = self._options.batch if (left := self._trials_left()) is None else min(self._options.batch, left)
+    def _room(self) -> int:
+        """Trials that can be proposed now."""
+        left = self._budget.trials_left()
+        return self._options.batch if left is None else min(self._options.batch, left - self._pipeline.waiting)
+
+    def _propose(self, count: int) -> bool:
+        """First the default of every task that has no measurement; then a batch of the most promising task. False: nothing now."""
+        batch: list[Trial] = []
         if untried := self._scheduler.untried()[:count]:
-            return [Trial(position, candidate) for position in untried for candidate in self._tasks[position].suggest(1)]
-        while (position := self._scheduler.next_task(count)) is not None:
-            candidates = self._tasks[position].suggest(count)
-            if candidates:
-                return [Trial(position, candidate) for candidate in candidates]
-        return None
+            batch = [Trial(position, candidate) for position in untried for candidate in self._tasks[position].suggest(1)]
+        if not batch and self._scheduler.is_waiting:
+            return False
+        while not batch and (position := self._scheduler.next_task(count)) is not None:
+            batch = [Trial(position, candidate) for candidate in self._tasks[position].suggest(count)]
+        if batch:
+            self._pipeline.push(batch, [self._tasks[trial.task].request(trial.candidate) for trial in batch])
+        return bool(batch)
 
-    def _measure(self, batch: Sequence[Trial]) -> None:
-        """Each trial is committed as soon as it is measured; what the end of the time cuts off is as if it had not been proposed."""
-        started = time.monotonic()
-        results: dict[int, list[tuple[Candidate, Measurement]]] = {}
-        for trial, built in self._build(batch):
-            task = self._tasks[trial.task]
-            measurement = built if isinstance(built, Measurement) else self._runner.run(built, task.limits)
-            self._commit(trial, measurement, task.trials)
-            self._trials += 1
-            is_best = task.add_trial(trial.candidate, measurement)
-            results.setdefault(trial.task, []).append((trial.candidate, measurement))
-            self._trying_secs += time.monotonic() - started
-            started = time.monotonic()
-            self._on_event(
-                TrialDone(
-                    task=trial.task,
-                    candidate=trial.candidate,
-                    measurement=measurement,
-                    is_best=is_best,
-                    state=task.result,
-                    progress=self._progress(),
-                )
-            )
-            if self._out_of_time():
-                break
-        for position, learnt in results.items():
-            self._tasks[position].learn(learnt)
-
-    def _build(self, batch: Sequence[Trial]) -> Iterator[tuple[Trial, Built | Measurement]]:
-        """Streams where the timing leaves cores free; else builds all before the first is timed."""
-        requests = [self._tasks[trial.task].request(trial.candidate) for trial in batch]
-        stream = self._builder.stream(requests)
-        threads = max(self._tasks[trial.task].task.target.cores for trial in batch)
-        if not _can_overlap(self._runner.device.cores, threads):
-            stream = iter(list(stream))
-        for position, built in stream:
-            yield batch[position], built
-
-    def _commit(self, trial: Trial, measurement: Measurement, number: int) -> None:
+    def _measure(self, trial: Trial, built: Built | Measurement) -> None:
         task = self._tasks[trial.task]
-        request = task.request(trial.candidate)
-        record = Record(
+        if isinstance(built, Measurement):
+            measurement = built
+        else:
+            measurement = self._runner.run(built, task.limits(with_reading=self._noise.wants_reading()))
+        number = task.trials
+        is_best = task.add_trial(trial.candidate, measurement, built if isinstance(built, Built) else None)
+        self._budget.trials += 1
+        done = TrialDone(
+            task=trial.task,
+            candidate=trial.candidate,
+            measurement=measurement,
+            is_best=is_best,
+            state=task.result,
+            progress=self._progress(),
+        )
+        self._keeper.add(self._record(trial, measurement, number), done)
+        if isinstance(built, Built):
+            self._watch(trial, built, measurement)
+
+    def _watch(self, trial: Trial, built: Built, measurement: Measurement) -> None:
+        """What a neighbour has spoiled is measured again as soon as the machine is calm."""
+        disturbed = self._noise.is_disturbed
+        spoiled = self._noise.see(trial, built, measurement)
+        if self._noise.is_disturbed or disturbed:
+            self._keeper.mark_noisy(self._noise.excess)
+        if self._noise.has_just_read:
+            self._keeper.flush()
+        for each, artifact in spoiled:
+            task = self._tasks[each.task]
+            repeated = self._noise.repeated(self._runner.run(artifact, task.limits()))
+            task.add_repetition(each.candidate, repeated)
+            self._keeper.add(self._record(each, repeated, task.trials))
+
+    def _record(self, trial: Trial, measurement: Measurement, number: int) -> Record:
+        request = self._tasks[trial.task].request(trial.candidate)
+        return Record(
             workload=request.workload,
             target=str(request.target),
             device=self._runner.device,
@@ -205,88 +211,42 @@ class _TuneLoop:
             measurement=measurement,
             trial=number,
         )
-        self._database.add_records(self._session, [record])
 
     def _compare_contenders(self) -> None:
         """Times the fastest candidates of the tasks of this session against each other; the times are records, no trials."""
-        families = {name: secs for name, secs in self._family_secs().items() if secs is not None}
-        least_secs = NEGLIGIBLE_SHARE * sum(families.values())
-        tried = [
-            position
-            for position, task in enumerate(self._tasks)
-            if task.trials and least_secs <= task.model_secs <= CONTENDER_RATIO * families.get(self._family(position), 0.0)
-        ]
-        groups = {position: self._tasks[position].contenders(self._options.contenders) for position in tried}
-        trials = [Trial(position, candidate) for position, group in groups.items() if len(group) > 1 for candidate in group]
-        built: dict[int, list[tuple[Trial, Built]]] = {}
-        for trial, outcome in self._build(trials) if trials else ():
-            if isinstance(outcome, Built):
-                built.setdefault(trial.task, []).append((trial, outcome))
-        for position, group in built.items():
-            if self._out_of_time(closing=True):
-                return
-            self._compare(position, group)
-
-    def _compare(self, position: int, group: list[tuple[Trial, Built]]) -> None:
-        measurements = self._runner.compare([outcome for _, outcome in group])
-        task = self._tasks[position]
-        for (trial, _), measurement in zip(group, measurements, strict=True):
-            self._commit(trial, measurement, task.trials)
-            task.add_comparison(trial.candidate, measurement)
-        times = [measurement.best_secs for measurement in measurements if measurement.status is MeasureStatus.OK]
-        best_secs = min((secs for secs in times if secs is not None), default=None)
-        self._on_event(TaskRetimed(task=position, candidates=len(group), best_secs=best_secs, progress=self._progress()))
-
-    def _trials_left(self) -> int | None:
-        return None if self._options.trials is None else max(0, self._options.trials - self._trials)
-
-    def _seconds_left(self, closing: bool) -> float | None:
-        """Until the search has to end, or (closing) the whole session; None without a limit."""
-        if self._options.minutes is None:
-            return None
-        budget = 60.0 * self._options.minutes
-        kept = 0.0
-        if not closing and self._options.contenders > 1:
-            tried = sum(task.trials > 0 for task in self._tasks)
-            kept = min(CLOSING_SHARE * budget, tried * self._options.contenders * CLOSING_SECS_PER_CANDIDATE)
-        return budget - kept - (time.monotonic() - self._started)
-
-    def _out_of_time(self, closing: bool = False) -> bool:
-        left = self._seconds_left(closing)
-        return left is not None and left <= 0
+        for comparison in self._closing.comparisons(self._budget.is_out_of_time):
+            task = self._tasks[comparison.task]
+            for candidate, measurement in comparison.measurements:
+                self._keeper.add(self._record(Trial(comparison.task, candidate), measurement, task.trials))
+            self._keeper.flush()
+            retimed = TaskRetimed(
+                task=comparison.task,
+                candidates=len(comparison.measurements),
+                best_secs=comparison.best_secs,
+                verdict=comparison.verdict,
+                progress=self._progress(),
+            )
+            self._on_event(retimed)
 
     def _progress(self) -> Progress:
         failures: Counter[MeasureStatus] = Counter()
         for task in self._tasks:
             failures += task.failures
-        times = self._family_secs()
-        known = [secs for secs in times.values() if secs is not None]
         return Progress(
-            trials=self._trials,
+            trials=self._budget.trials,
             trials_budget=self._options.trials,
-            elapsed_secs=time.monotonic() - self._started,
-            secs_left=self._estimate_secs_left(),
+            elapsed_secs=self._budget.elapsed_secs,
+            secs_left=self._budget.estimate_secs_left(),
             failures=tuple(failures.most_common()),
-            model_secs=sum(known) if len(known) == len(times) else None,
+            model_secs=self._model_secs(),
+            repeated=self._noise.repetitions,
         )
 
-    def _family_secs(self) -> dict[str, float | None]:
-        """Of one inference, for each family of tasks: the time of its fastest form; None where nothing ran yet."""
-        found: dict[str, float | None] = {}
+    def _model_secs(self) -> float | None:
+        """Of one inference, of each family of tasks the fastest; None where nothing of a family ran yet."""
+        found: dict[str, float] = {}
         for position, task in enumerate(self._tasks):
-            family = self._family(position)
-            times = [secs for secs in (found.get(family), task.best_secs and task.model_secs) if secs is not None]
-            found[family] = min(times, default=None)
-        return found
-
-    def _family(self, position: int) -> str:
-        return self._tasks[position].task.family or f"task {position}"
-
-    def _estimate_secs_left(self) -> float | None:
-        """The nearer of the two limits."""
-        by_time = self._seconds_left(closing=True)
-        left = self._trials_left()
-        elapsed = time.monotonic() - self._started
-        by_trials = left * elapsed / self._trials if left is not None and self._trials else None
-        known = [max(0.0, secs) for secs in (by_time, by_trials) if secs is not None]
-        return min(known, default=None)
+            family = task.task.family or f"task {position}"
+            found[family] = min(found.get(family, inf), inf if task.best_secs is None else task.model_secs)
+        total = sum(found.values())
+        return total if total < inf else None

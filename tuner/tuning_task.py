@@ -2,10 +2,11 @@
 
 from collections import Counter
 from collections.abc import Iterable
+from math import inf
 
 import numpy as np
 
-from measure import BuildRequest, Measurement, MeasureStatus, RunLimits
+from measure import BuildRequest, Built, Measurement, MeasureStatus, RunLimits
 from records_db import Record, Source
 from schedule_space import Candidate
 from tuner.cost_models import ModelFactory
@@ -15,7 +16,8 @@ from tuner.strategies import make_strategy
 from tuner.task import Task, operation_count
 
 ABANDON_RATIO = 3.0  # slower than this times the best: given up after one call
-CONTENDER_RATIO = 1.15  # slower than this times the best: not worth more than a rough time
+CONTENDER_RATIO = 1.15  # slower than this times the best: no winner, however rough the time
+KEPT_BUILDS = 8  # of the fastest candidates, so that they need not be built again to be timed against each other
 
 
 class TuningTask:
@@ -32,6 +34,9 @@ class TuningTask:
         self._seeds = [candidate for candidate in task.seeds if candidate != self._default]
         self._given: set[Candidate] = set()
         self._measured: dict[Candidate, Measurement] = {}
+        self._best: Candidate | None = None
+        self._unlearnt: list[tuple[Candidate, Measurement]] = []
+        self._builds: dict[Candidate, Built] = {}
 
     def resume(self, records: Iterable[Record]) -> None:
         """Take over what earlier sessions measured; what this version of the space would build otherwise, or not at all, is left out."""
@@ -48,12 +53,17 @@ class TuningTask:
         self._strategy.update(list(self._measured.items()))
 
     def suggest(self, count: int) -> list[Candidate]:
-        """The next candidates to measure; none ends the task."""
+        """The next candidates to measure; none ends the task. What was measured since the last time is learnt first."""
+        unlearnt, self._unlearnt = self._unlearnt, []
+        if unlearnt:
+            self._strategy.update(unlearnt)
         seeds = self._take_seeds(count)
         rest = count - len(seeds)
         proposed = self._strategy.suggest(rest) if rest else []
         self.progress.exhausted = not seeds and not proposed
-        return seeds + [candidate for candidate in proposed if candidate not in self._given]
+        candidates = seeds + [candidate for candidate in proposed if candidate not in self._given]
+        self.progress.pending += len(candidates)
+        return candidates
 
     def _take_seeds(self, count: int) -> list[Candidate]:
         """Those that nobody has measured, once the default has been."""
@@ -67,41 +77,57 @@ class TuningTask:
     def request(self, candidate: Candidate) -> BuildRequest:
         return BuildRequest(workload=self.task.workload, schedule=self.task.space.schedule(candidate), target=self.task.target)
 
-    @property
-    def limits(self) -> RunLimits:
+    def limits(self, *, with_reading: bool = False) -> RunLimits:
         """For the next candidate: it is verified if it would be the best, and the first one always."""
-        best = self.best_secs
-        if best is None:
-            return RunLimits()
-        return RunLimits(abandon_above_secs=ABANDON_RATIO * best, refine_below_secs=CONTENDER_RATIO * best, verify_below_secs=best)
+        best = None if self._best is None else self._measured[self._best]
+        if best is None or best.best_secs is None:
+            return RunLimits(with_reading=with_reading)
+        return RunLimits(
+            abandon_above_secs=ABANDON_RATIO * best.best_secs,
+            best_run_secs=best.run_secs,
+            verify_below_secs=best.best_secs,
+            with_reading=with_reading,
+        )
 
-    def add_trial(self, candidate: Candidate, measurement: Measurement) -> bool:
-        """Counts one measured candidate; True if it is the fastest now. The search learns of it by `learn`, with its batch."""
-        before = self.best_secs
+    def add_trial(self, candidate: Candidate, measurement: Measurement, built: Built | None) -> bool:
+        """Counts one measured candidate; True if it is the fastest now."""
+        before = self._best
         self._note(candidate, measurement)
+        self._unlearnt.append((candidate, measurement))
         self.progress.add(measurement.best_secs)
         self.trials += 1
         if measurement.status is not MeasureStatus.OK:
             self.failures[measurement.status] += 1
-        return self.best_secs != before
+        if built is not None and measurement.best_secs is not None and measurement.best_secs <= CONTENDER_RATIO * (self.best_secs or 0.0):
+            self._keep_build(candidate, built)
+        return self._best != before
 
-    def learn(self, results: list[tuple[Candidate, Measurement]]) -> None:
-        self._strategy.update(results)
+    def add_repetition(self, candidate: Candidate, measurement: Measurement) -> None:
+        """Another timing of a candidate; no trial. The search learns of it with the next suggestion."""
+        self._note(candidate, measurement)
+        self._unlearnt.append((candidate, measurement))
+        if self.best_secs is not None:
+            self.progress.best_secs = min(self.best_secs, self.progress.best_secs or self.best_secs)
+
+    def build_of(self, candidate: Candidate) -> Built | None:
+        """If it was kept."""
+        return self._builds.get(candidate)
 
     def contenders(self, count: int) -> list[Candidate]:
-        """The fastest candidates, as far as they are near the best."""
+        """The fastest candidates, as far as they are near the best, in the order in which they were measured first."""
         timed = [(measurement.best_secs, position) for position, measurement in enumerate(self._measured.values()) if measurement.run_secs]
         candidates = list(self._measured)
         fastest = sorted((secs, position) for secs, position in timed if secs is not None)
-        return [candidates[position] for secs, position in fastest[:count] if secs <= CONTENDER_RATIO * fastest[0][0]]
+        near = sorted(position for secs, position in fastest[:count] if secs <= CONTENDER_RATIO * fastest[0][0])
+        return [candidates[position] for position in near]
 
     def add_comparison(self, candidate: Candidate, measurement: Measurement) -> None:
-        """A second timing of a known candidate; no trial."""
+        """A second timing of a known candidate, beside its rivals; no trial, and nothing to learn from."""
         self._note(candidate, measurement)
 
     @property
     def best_secs(self) -> float | None:
-        return min((measurement.best_secs for measurement in self._measured.values() if measurement.best_secs is not None), default=None)
+        return None if self._best is None else self._measured[self._best].best_secs
 
     @property
     def model_secs(self) -> float:
@@ -122,8 +148,20 @@ class TuningTask:
             family=self.task.family,
         )
 
+    def _keep_build(self, candidate: Candidate, built: Built) -> None:
+        self._builds[candidate] = built
+        if len(self._builds) > KEPT_BUILDS:
+            slowest = max(self._builds, key=lambda each: self._measured[each].best_secs or inf)
+            del self._builds[slowest]
+
     def _note(self, candidate: Candidate, measurement: Measurement) -> None:
         """Of two times the shorter one stays; a failure voids an earlier time."""
         old = self._measured.get(candidate)
-        if old is None or old.best_secs is None or measurement.best_secs is None or measurement.best_secs < old.best_secs:
-            self._measured[candidate] = measurement
+        if old is not None and old.best_secs is not None and measurement.best_secs is not None and measurement.best_secs >= old.best_secs:
+            return
+        self._measured[candidate] = measurement
+        if candidate == self._best and measurement.best_secs is None:
+            timed = [(each.best_secs, key) for key, each in self._measured.items() if each.best_secs is not None]
+            self._best = min(timed, key=lambda pair: pair[0])[1] if timed else None
+        elif measurement.best_secs is not None and (self.best_secs is None or measurement.best_secs < self.best_secs):
+            self._best = candidate

@@ -17,7 +17,7 @@ def make_pool(monkeypatch: pytest.MonkeyPatch) -> Iterator[MakePool]:
     monkeypatch.syspath_prepend(str(PLANTED))
     pools: list[ChildPool] = []
 
-    def make(**settings: int) -> ChildPool:
+    def make(**settings: object) -> ChildPool:
         pools.append(ChildPool(ServerSettings(module="planted_jobs", **settings)))
         return pools[-1]
 

@@ -140,3 +140,60 @@ def test_nothing_survives_a_killed_session() -> None:
         family = [server, *server.children(recursive=True)]
         os.kill(session.pid, signal.SIGKILL)
     assert wait_until(lambda: not any(member.is_running() and member.status() != psutil.STATUS_ZOMBIE for member in family))
+
+
+def test_a_child_does_several_jobs_and_a_fresh_job_gets_its_own(make_pool: MakePool) -> None:
+    pool = make_pool(jobs_per_child=8)
+    outcomes = [run(pool, "echo", say=number) for number in range(3)]
+    assert len({outcome.reply["pid"] for outcome in outcomes}) == 1
+    assert [outcome.earlier for outcome in outcomes] == [0, 1, 2]
+    fresh = pool.wait(pool.submit({"do": "echo", "say": ""}, timeout_secs=20, fresh=True))
+    assert (fresh.earlier, fresh.reply["pid"] != outcomes[0].reply["pid"]) == (0, True)
+    assert run(pool, "segfault").earlier == 1
+
+
+def test_what_the_server_has_prepared_reaches_the_children(make_pool: MakePool) -> None:
+    pool = make_pool(jobs_per_child=8)
+    first = run(pool, "echo", say="")
+    outdated = run(pool, "echo", say="", outdates=True)
+    assert outdated.earlier == 0
+    assert outdated.reply["pid"] != first.reply["pid"]
+
+
+def test_resting_workers_stand_still_and_their_time_too(make_pool: MakePool) -> None:
+    pool = make_pool(workers=2, resting=(0, 1), jobs_per_child=8)
+    run(pool, "echo", say="")
+    jobs = [pool.submit({"do": "sleep", "secs": 0.2}, timeout_secs=0.6) for _ in range(2)]
+    time.sleep(0.05)
+    pool.pause()
+    states = {child.status() for child in psutil.Process(pool._server.pid).children()}
+    assert states == {psutil.STATUS_STOPPED}
+    time.sleep(1.0)
+    assert [pool.poll(job) for job in jobs] == [None, None]
+    pool.resume()
+    outcomes = [pool.wait(job) for job in jobs]
+    assert [outcome.kind for outcome in outcomes] == [OutcomeKind.DONE] * 2
+    assert all(outcome.secs < 0.6 for outcome in outcomes)
+
+
+def test_workers_that_do_not_rest_go_on(make_pool: MakePool) -> None:
+    pool = make_pool(workers=2, resting=(1,), jobs_per_child=8)
+    run(pool, "echo", say="")
+    pool.pause()
+    for number in range(4):
+        assert run(pool, "echo", say=number).reply["said"] == number
+    pool.resume()
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="this system binds no process to a core; run it on Linux")
+def test_workers_are_bound_to_their_cores(make_pool: MakePool) -> None:
+    core = max(os.sched_getaffinity(0))
+    pool = make_pool(cores=((core,),), jobs_per_child=2)
+    assert os.sched_getaffinity(run(pool, "echo", say="").reply["pid"]) == {core}
+
+
+def test_pausing_a_pool_without_resting_workers_is_nothing(make_pool: MakePool) -> None:
+    pool = make_pool()
+    pool.pause()
+    pool.resume()
+    assert run(pool, "echo", say=1).reply["said"] == 1

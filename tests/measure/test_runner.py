@@ -1,13 +1,24 @@
 """Kernels that crash, hang, eat memory, end the process or compute nonsense: each is a status with its text, and the next one runs."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 
 import pytest
 
 from compiler.driver import compile_kernel
 from compiler.target import Target
-from measure import BuildRequest, Built, LocalRunner, Measurement, MeasureStatus, RunLimits, RunnerOptions
+from measure import (
+    VERDICT_FACT,
+    BuildRequest,
+    Built,
+    LocalRunner,
+    Measurement,
+    MeasureStatus,
+    RunLimits,
+    RunnerOptions,
+    Verdict,
+)
 from schedule_space import default_schedule
 from tests.measure.planted_kernels import planted
 from tests.schedule_space.workloads import matmul
@@ -63,6 +74,42 @@ def test_a_kernel_that_overwrites_its_process_does_no_harm_to_the_next(runner: L
     """What it hits depends on where things happen to lie: it may crash, hang, or end with a wrong answer."""
     assert runner.run(planted("overwrite everything"), NO_LIMITS).status is not MeasureStatus.OK
     check_good(runner.run(planted("good"), NO_LIMITS))
+
+
+def test_a_kernel_is_not_blamed_for_what_another_left_behind(runner: LocalRunner) -> None:
+    """All run in one process, as long as nothing goes wrong."""
+    for _ in range(3):
+        assert runner.run(planted("wrong"), NO_LIMITS).status is MeasureStatus.WRONG_ANSWER
+        check_good(runner.run(planted("good"), NO_LIMITS))
+        assert runner.run(planted("segfault"), NO_LIMITS).status is MeasureStatus.CRASH
+
+
+class RestNoter:
+    def __init__(self) -> None:
+        self.states: list[str] = []
+
+    @contextmanager
+    def at_rest(self) -> Iterator[None]:
+        self.states.append("at rest")
+        yield
+        self.states.append("at work")
+
+
+def test_the_neighbour_rests_while_a_kernel_is_timed() -> None:
+    neighbour = RestNoter()
+    with LocalRunner(RunnerOptions(threads=1, comparison_rounds=3), neighbour) as runner:
+        check_good(runner.run(planted("good"), NO_LIMITS))
+        assert len(runner.compare([planted("good"), planted("slow")])) == 2
+    assert neighbour.states == ["at rest", "at work"] * 2
+
+
+def test_the_winner_of_a_comparison_is_told() -> None:
+    with LocalRunner(RunnerOptions(threads=1, comparison_rounds=8)) as patient:
+        slow, good, wrong = patient.compare([planted("slow"), planted("good"), planted("wrong")])
+    assert dict(good.facts)[VERDICT_FACT] == Verdict.WON
+    assert dict(slow.facts)[VERDICT_FACT] == Verdict.LOST
+    assert dict(slow.facts)["verdict_p"] < 0.01
+    assert VERDICT_FACT not in dict(wrong.facts)
 
 
 def test_a_wrong_answer_keeps_its_verdict(runner: LocalRunner) -> None:

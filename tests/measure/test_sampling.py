@@ -1,6 +1,6 @@
 """How many calls a time is made of, on a clock of our own."""
 
-from measure.sampling import Samples, SamplingOptions, take_interleaved_samples, take_samples
+from measure.sampling import Samples, SamplingOptions, take_samples
 
 OPTIONS = SamplingOptions(sample_secs=1e-3, min_samples=3, max_samples=10, budget_secs=20e-3)
 
@@ -57,27 +57,8 @@ def test_a_kernel_too_short_for_the_clock_is_timed_all_the_same() -> None:
     assert take_samples(kernel.time, OPTIONS, 1e-3).run_secs == (0.0,) * 10
 
 
-def test_a_candidate_that_is_no_contender_gets_few_samples() -> None:
-    assert len(take_samples(FakeKernel(1e-3).time, OPTIONS, refine_below_secs=0.5e-3).run_secs) == 3
-    assert len(take_samples(FakeKernel(1e-3).time, OPTIONS, refine_below_secs=2e-3).run_secs) == 10
-
-
-def test_comparisons_are_interleaved_there_and_back() -> None:
-    order: list[str] = []
-
-    def named(name: str, secs: float) -> FakeKernel:
-        kernel = FakeKernel(secs)
-        plain = kernel.time
-
-        def time(number: int) -> float:
-            if number > 1:
-                order.append(name)
-            return plain(number)
-
-        kernel.time = time  # type: ignore[method-assign]
-        return kernel
-
-    kernels = [named("a", 1e-4), named("b", 2e-4), named("c", 3e-4)]
-    times = take_interleaved_samples([kernel.time for kernel in kernels], rounds=2, sample_secs=1e-3)
-    assert times == [(1e-4, 1e-4), (2e-4, 2e-4), (3e-4, 3e-4)]
-    assert "".join(order[-6:]) == "abccba"
+def test_a_candidate_that_is_behind_gets_few_samples() -> None:
+    best = (0.5e-3, 0.51e-3, 0.5e-3, 0.52e-3, *[0.5e-3] * 6)
+    assert take_samples(FakeKernel(1e-3).time, OPTIONS, best_run_secs=best) == Samples((1e-3,) * 2, stopped_early=True)
+    assert take_samples(FakeKernel(0.51e-3).time, OPTIONS, best_run_secs=best).run_secs == (0.51e-3,) * 4
+    assert take_samples(FakeKernel(0.4e-3).time, OPTIONS, best_run_secs=best) == Samples((0.4e-3,) * 10)

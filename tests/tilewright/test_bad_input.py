@@ -114,7 +114,7 @@ def test_a_target_that_cannot_be_timed_here(command: Command, tmp_path: Path, cl
 @pytest.mark.parametrize(
     ("options", "complaint"),
     [
-        (("--trials", "3", "--minutes", "2"), "--trials and --minutes are two budgets: give one of them"),
+        (("--until", "1.5"), "'--until'"),
         (("--trials", "0"), "'--trials'"),
         (("--minutes", "-1"), "'--minutes'"),
         (("--tuner", "sgd"), "'sgd' is not one of "),

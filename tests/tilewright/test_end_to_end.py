@@ -73,8 +73,8 @@ def test_what_a_model_says_of_itself(classifier: Path) -> None:
 
 def test_contradictions_are_refused(classifier: Path, database: tw.Database) -> None:
     model = tw.load(classifier)
-    with pytest.raises(ValueError, match="trials and minutes are two budgets"):
-        tw.tune(model, database=database, trials=1, minutes=1)
+    with pytest.raises(ValueError, match="until is 95; it is a share"):
+        tw.tune(model, database=database, until=95)
     with pytest.raises(ValueError, match="unknown tuner 'sgd'; known: "):
         tw.tune(model, database=database, tuner="sgd")
     with pytest.raises(tw.TilewrightError, match="threads=0: at least 1 is needed"):

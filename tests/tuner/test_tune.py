@@ -31,7 +31,7 @@ def keys(database: Database, task: Task) -> list[str]:
 
 def test_the_budget_is_spent_on_new_candidates_and_the_optimum_is_found(database: Database) -> None:
     task = toy_task()
-    result, events = tune([task], database, trials=64)
+    result, events = tune([task], database, trials=64, lookahead=0)
     assert result.stop is StopReason.TRIALS
     (state,) = result.tasks
     assert (state.trials, state.known) == (64, 0)
@@ -137,9 +137,10 @@ def test_limits_follow_the_best(database: Database) -> None:
     task = toy_task()
     runner = ToyRunner([task])
     tune([task], database, runner, trials=12, contenders=0)
-    assert runner.limits[0] == RunLimits()
+    assert runner.limits[0] == RunLimits(with_reading=True)
     best = task.space.template.secs(dict(task.space.default().decisions))
-    assert runner.limits[1] == RunLimits(abandon_above_secs=3 * best, refine_below_secs=1.15 * best, verify_below_secs=best)
+    expected = RunLimits(abandon_above_secs=3 * best, best_run_secs=(best, 1.1 * best), verify_below_secs=best)
+    assert dataclasses.replace(runner.limits[1], with_reading=False) == expected
 
 
 class InterruptedRunner(ToyRunner):

@@ -47,6 +47,7 @@ class TuneCommand:
     threads: int | None
     trials: int | None
     minutes: float | None
+    until: float | None
     tuner: str
     cost_model: str
     prior: str
@@ -65,6 +66,7 @@ class TuneCommand:
             "--prior": None if self.prior == SHIPPED_PRIOR else self.prior,
             "--trials": trials,
             "--minutes": minutes,
+            "--until": self.until,
             "--seed": self.seed or None,
             "--max-rel-error": error,
         }
@@ -89,8 +91,13 @@ class TuneCommand:
 @model_argument
 @target_option
 @threads_option
-@click.option("--trials", type=click.IntRange(min=1), help="How many candidates to measure; 64 per kernel by default.")
-@click.option("--minutes", type=click.FloatRange(min=0, min_open=True), help="How long to search, in place of --trials.")
+@click.option("--trials", type=click.IntRange(min=1), help="How many candidates to measure; by default 64 per kernel at most.")
+@click.option("--minutes", type=click.FloatRange(min=0, min_open=True), help="How long to search at most.")
+@click.option(
+    "--until",
+    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    help="Stop when the model is predicted to have this share of the best speed that could be found, as 0.95.",
+)
 @click.option("--tuner", type=click.Choice((*STRATEGIES, *ALIASES)), default=DEFAULT_STRATEGY, show_default=True, help=TUNER_HELP)
 @click.option(
     "--cost-model", type=click.Choice(tuple(COST_MODELS)), default=DEFAULT_MODEL, show_default=True, help="How their times are predicted."
@@ -114,8 +121,6 @@ def tune(ctx: click.Context, /, as_json: bool, **options: object) -> None:
     What the database knows already is not measured again. Ctrl-C ends the search and loses nothing.
     """
     command = TuneCommand(**options)  # type: ignore[arg-type] # click has checked and converted them
-    if command.trials is not None and command.minutes is not None:
-        raise click.UsageError("--trials and --minutes are two budgets: give one of them")
     result = None
     with terminated_as_interrupted(), suppress(KeyboardInterrupt):
         result = _search(command, as_json)
@@ -138,6 +143,7 @@ def _search(command: TuneCommand, as_json: bool) -> TuneResult:
                 database=database,
                 trials=command.trials,
                 minutes=command.minutes,
+                until=command.until,
                 tuner=command.tuner,
                 cost_model=command.cost_model,
                 prior=command.prior,

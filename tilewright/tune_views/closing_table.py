@@ -4,13 +4,15 @@ from collections.abc import Sequence
 
 from rich.table import Table
 
-from tilewright.tune_views.wording import duration, failures, kernels_of, milliseconds, model_secs, speedup, untuned_secs
+from tilewright.tune_views.wording import duration, failures, kernels_of, milliseconds, model_secs, outlook, speedup, untuned_secs
 from tuner import StopReason, TaskResult, TuneResult
 
 MOST_ROWS = 24
 STOPPED = {
     StopReason.TRIALS: "the trials are spent",
     StopReason.MINUTES: "the time is up",
+    StopReason.GAIN: "too little is left to gain",
+    StopReason.UNTIL: "near enough to the best",
     StopReason.EXHAUSTED: "every candidate has been measured",
     StopReason.INTERRUPTED: "interrupted; every measured trial is kept",
 }
@@ -25,9 +27,12 @@ def closing_table(result: TuneResult) -> Table:
     """Rows by their share of the model's time, those past MOST_ROWS as one."""
     progress = result.progress
     title = f"session {result.session}: {STOPPED[result.stop]} after {progress.trials} trials in {duration(progress.elapsed_secs)}"
-    table = Table(
-        title=title, title_justify="left", caption=f"failed trials: {failures(progress)}", caption_justify="left", show_footer=True
-    )
+    notes = [f"failed trials: {failures(progress)}"]
+    if progress.repeated:
+        notes.append(f"timed again, since a neighbour on this machine had spoiled the time: {progress.repeated}")
+    if result.forecast is not None:
+        notes.append(outlook(result.forecast))
+    table = Table(title=title, title_justify="left", caption="\n".join(notes), caption_justify="left", show_footer=True)
     tasks = sorted(kernels_of(result.tasks), key=model_share, reverse=True)
     table.add_column("task", "whole model", overflow="fold", ratio=1)
     totals = _cells(tasks, model_secs(tasks), untuned_secs(tasks))

@@ -6,7 +6,7 @@ from typing import IO, Any, Self
 
 from tilewright.tune_views.session_heading import SessionHeading
 from tilewright.tune_views.wording import model_secs, untuned_secs
-from tuner import Event, Progress, SessionStarted, TaskResult, TaskRetimed, TrialDone, TuneResult
+from tuner import Event, Forecast, Progress, SessionStarted, TaskResult, TaskRetimed, TrialDone, TuneResult
 
 
 class JsonLines:
@@ -47,7 +47,7 @@ def event_json(event: Event) -> dict[str, Any]:
         case TaskRetimed():
             best_ms = _ms(event.best_secs)
             retimed = {"event": "retimed", "task": event.task, "candidates": event.candidates, "best_ms": best_ms}
-            return {**retimed, "progress": _progress_json(event.progress)}
+            return {**retimed, "verdict": event.verdict, "progress": _progress_json(event.progress)}
         case TuneResult():
             return {
                 "event": "finished",
@@ -56,8 +56,15 @@ def event_json(event: Event) -> dict[str, Any]:
                 "tasks": [_task_json(task) for task in event.tasks],
                 "model_ms": _ms(model_secs(event.tasks)),
                 "untuned_model_ms": _ms(untuned_secs(event.tasks)),
+                "forecast": _forecast_json(event.forecast),
                 "progress": _progress_json(event.progress),
             }
+
+
+def _forecast_json(forecast: Forecast | None) -> dict[str, Any] | None:
+    if forecast is None:
+        return None
+    return {"best_model_ms": _ms(forecast.best_secs), "reached": forecast.reached, "minute_gain": forecast.minute_gain}
 
 
 def _ms(secs: float | None) -> float | None:
@@ -85,4 +92,5 @@ def _progress_json(progress: Progress) -> dict[str, Any]:
         "secs_left": progress.secs_left,
         "failures": {str(status): count for status, count in progress.failures},
         "model_ms": _ms(progress.model_secs),
+        "repeated": progress.repeated,
     }

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from types import TracebackType
 from typing import IO, Self
 
+from measure import Verdict
 from tilewright.tables import show_table
 from tilewright.tune_views.closing_table import closing_table
 from tilewright.tune_views.session_heading import SessionHeading
@@ -19,6 +20,7 @@ from tilewright.tune_views.wording import (
 from tuner import Event, SessionStarted, TaskResult, TaskRetimed, TrialDone, TuneResult
 
 SECS_BETWEEN_LINES = 2.0
+VERDICTS = {Verdict.WON: "ahead of the others", Verdict.CHOSEN: "tied"}
 
 
 class PlainLines:
@@ -69,7 +71,8 @@ class PlainLines:
     def _retimed(self, event: TaskRetimed) -> None:
         if self._is_due():
             best = milliseconds(event.best_secs)
-            self._say(f"[Task {self._number(event.task)}]  the fastest {event.candidates} timed against each other: {best} ms")
+            verdict = "" if event.verdict is None else f", {VERDICTS[event.verdict]}"
+            self._say(f"[Task {self._number(event.task)}]  the fastest {event.candidates} timed against each other: {best} ms{verdict}")
 
     def _is_due(self) -> bool:
         """Whether the last line is long enough ago; if so, the next one counts from now."""

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from math import inf
 
-from tuner import Progress, TaskResult
+from tuner import Forecast, Progress, TaskResult
 
 
 def milliseconds(secs: float | None) -> str:
@@ -51,6 +51,16 @@ def trials_per_second(progress: Progress) -> str:
 
 def trials_of_budget(progress: Progress) -> str:
     return f"{progress.trials}/{progress.trials_budget}" if progress.trials_budget is not None else str(progress.trials)
+
+
+def outlook(forecast: Forecast) -> str:
+    """What more of the same would bring.
+
+    >>> outlook(Forecast(model_secs=10e-3, best_secs=9.6e-3, minute_secs=9.97e-3))
+    'predicted: 96 % of the best speed that could be found; 0.3 % faster with one more minute'
+    """
+    shares = (100 * forecast.reached, 100 * forecast.minute_gain)
+    return f"predicted: {shares[0]:.0f} % of the best speed that could be found; {shares[1]:.1f} % faster with one more minute"
 
 
 def kernels_of(tasks: Sequence[TaskResult]) -> list[TaskResult]:

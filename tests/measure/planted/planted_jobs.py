@@ -17,10 +17,11 @@ class PlantedJobs:
     def warm_up(self) -> None:
         pass
 
-    def prepare(self, job: Frame) -> None:
+    def prepare(self, job: Frame) -> bool:
         if job.header["do"] == "fail to prepare":
             raise ValueError("no such workload")
         self.prepared.append(job.header["do"])
+        return bool(job.header.get("outdates"))
 
     def handle(self, job: Frame) -> Frame:
         match job.header["do"]:
