@@ -14,7 +14,7 @@ from measure.measurement import Measurement, MeasureStatus
 from measure.placement import Placement
 from measure.request import BuildRequest, Built
 
-JOBS_PER_WORKER = 100  # then a fresh one, since LLVM gives little of its memory back
+JOBS_PER_WORKER = 64  # then a fresh one, since neither LLVM nor what is left to the garbage collector gives its memory back
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,22 +71,9 @@ class Builder:
         """Waits for one build."""
         return _built(ticket.request, self._pool.wait(ticket.job))
 
-    def stream(self, requests: Sequence[BuildRequest]) -> Iterator[tuple[int, Built | Measurement]]:
-        """Submits all at once, here and now, and yields in the order of completion; the workers build on while the caller does other
-        things.
-
-        Several streams may be open. Leaving the iteration early cancels the rest.
-        """
-        return self._results(requests, {self.submit(request).job: position for position, request in enumerate(requests)})
-
-    def _results(self, requests: Sequence[BuildRequest], positions: dict[int, int]) -> Iterator[tuple[int, Built | Measurement]]:
-        try:
-            while positions:
-                job, outcome = self._pool.wait_any(set(positions))
-                position = positions.pop(job)
-                yield position, _built(requests[position], outcome)
-        finally:
-            self._pool.cancel(set(positions))
+    def stream(self, requests: Sequence[BuildRequest]) -> "BuildStream":
+        """Submits all at once, here and now; the workers build on while the caller does other things. Several streams may be open."""
+        return BuildStream(self._pool, requests, {self.submit(request).job: position for position, request in enumerate(requests)})
 
     def build(self, requests: Sequence[BuildRequest]) -> list[Built | Measurement]:
         """All of them, in the order of the requests."""
@@ -103,6 +90,26 @@ class Builder:
 
     def close(self) -> None:
         self._pool.close()
+
+
+class BuildStream(Iterator[tuple[int, Built | Measurement]]):
+    """The position of each request and what came of it, in the order of completion. `close` cancels what has not been handed out."""
+
+    def __init__(self, pool: ChildPool, requests: Sequence[BuildRequest], positions: dict[int, int]) -> None:
+        self._pool = pool
+        self._requests = requests
+        self._positions = positions
+
+    def __next__(self) -> tuple[int, Built | Measurement]:
+        if not self._positions:
+            raise StopIteration
+        job, outcome = self._pool.wait_any(set(self._positions))
+        position = self._positions.pop(job)
+        return position, _built(self._requests[position], outcome)
+
+    def close(self) -> None:
+        self._pool.cancel(set(self._positions))
+        self._positions.clear()
 
 
 def _built(request: BuildRequest, outcome: Outcome) -> Built | Measurement:

@@ -158,8 +158,8 @@ class WorkloadRecorder:
         ranked = self._ranked()
         if not ranked:
             return RunLimits()
-        best = self._secs(ranked[0])
-        return RunLimits(abandon_above_secs=ABANDON_RATIO * best, refine_below_secs=REFINE_RATIO * best, verify_below_secs=best)
+        best, samples = self._secs(ranked[0]), self._entries[ranked[0]].measurement.run_secs
+        return RunLimits(abandon_above_secs=ABANDON_RATIO * best, best_run_secs=samples, verify_below_secs=best)
 
     def _ranked(self) -> list[Candidate]:
         timed = [candidate for candidate, entry in self._entries.items() if entry.secs is not None]

@@ -48,7 +48,7 @@ def test_rows_mark_what_misses_its_goal() -> None:
 
 def test_a_search_that_ended_early_has_dashes() -> None:
     row = SearchRow(tuner="xgb", trials=40, failed=2, elapsed_secs=8.0, best_secs=(0.003, 0.002))
-    assert [str(cell) for cell in row.cells(operations=4_000_000)] == ["xgb", "40", "2", "8.0", "5.0 (*)", "3.00", "2.00", "-", "-", "2.0"]
+    assert [str(cell) for cell in row.cells(operations=4_000_000)] == ["xgb", "40", "2 (*)", "8.0", "5.0", "3.00", "2.00", "-", "-", "2.0"]
 
 
 def test_a_small_kernel_is_tuned_and_compared() -> None:

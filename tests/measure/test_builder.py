@@ -75,7 +75,15 @@ def test_a_hanging_build_is_killed_while_others_go_on() -> None:
 
 
 def test_leaving_a_stream_early_cancels_the_rest(builder: Builder) -> None:
-    stream = builder.stream([GOOD] * 6)
+    stream, unread = builder.stream([GOOD] * 6), builder.stream([GOOD] * 6)
     next(stream)
-    stream.close()  # type: ignore[attr-defined]
+    stream.close()
+    unread.close()
+    assert list(stream) == list(unread) == []
     assert isinstance(builder.build([GOOD])[0], Built)
+
+
+def test_streams_may_overlap(builder: Builder) -> None:
+    first, second = builder.stream([GOOD] * 3), builder.stream([GOOD] * 2)
+    assert sorted(position for position, _ in second) == [0, 1]
+    assert sorted(position for position, _ in first) == [0, 1, 2]
