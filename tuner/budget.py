@@ -10,7 +10,7 @@ from tuner.events import Forecast, StopReason
 from tuner.scheduler import BudgetScheduler
 
 CLOSING_SHARE = 0.12  # of the minutes, at most, is kept for timing the fastest candidates against each other
-CLOSING_SECS_PER_TASK = 0.15  # three candidates whose code is at hand, on one core of a Zen 5
+CLOSING_SECS_PER_TASK = 0.2  # five candidates whose code is at hand, on one core of a Zen 5
 SECS_BETWEEN_FORECASTS = 1.0
 
 

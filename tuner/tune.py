@@ -50,7 +50,7 @@ class TuneOptions:
     seed: int = 0
     batch: int = 8
     lookahead: int = 3
-    contenders: int = 3
+    contenders: int = 5
     command_line: str = ""
 
 

@@ -166,8 +166,9 @@ def test_resting_workers_stand_still_and_their_time_too(make_pool: MakePool) -> 
     jobs = [pool.submit({"do": "sleep", "secs": 0.2}, timeout_secs=0.6) for _ in range(2)]
     time.sleep(0.05)
     pool.pause()
-    states = {child.status() for child in psutil.Process(pool._server.pid).children()}
-    assert states == {psutil.STATUS_STOPPED}
+    children = psutil.Process(pool._server.pid).children()
+    assert len(children) == 2
+    assert wait_until(lambda: {child.status() for child in children} == {psutil.STATUS_STOPPED})
     time.sleep(1.0)
     assert [pool.poll(job) for job in jobs] == [None, None]
     pool.resume()

@@ -133,6 +133,38 @@ def test_the_fastest_are_timed_against_each_other_at_the_end(database: Database)
     assert result.progress.trials == 64
 
 
+def test_the_next_batch_is_built_while_the_last_is_timed() -> None:
+    """What is on its way when a candidate is timed: never nothing before the end, with lookahead; whole batches without."""
+    task = toy_task()
+
+    def requested_ahead(lookahead: int) -> list[int]:
+        builder, ahead = ToyBuilder(), []
+
+        class NotingRunner(ToyRunner):
+            def run(self, built: Built, limits: RunLimits) -> Measurement:
+                ahead.append(len(builder.requests) - len(self.runs) - 1)
+                return super().run(built, limits)
+
+        with Database("sqlite://") as scratch:
+            options = TuneOptions(trials=49, lookahead=lookahead, contenders=0, strategy="random")
+            tune_tasks([task], builder, NotingRunner([task]), scratch, options)
+        return ahead
+
+    assert min(requested_ahead(3)[1:-4]) >= 3
+    assert requested_ahead(0)[1:] == [7, 6, 5, 4, 3, 2, 1, 0] * 6
+
+
+def test_candidates_are_not_built_twice_to_be_compared(database: Database) -> None:
+    task = toy_task()
+    builder, again, runner = ToyBuilder(), ToyBuilder(), ToyRunner([task])
+    tune_tasks([task], builder, runner, database, TuneOptions(trials=64))
+    assert runner.compared
+    assert len(builder.requests) == len({str(request.schedule) for request in builder.requests}) == 64
+    tune_tasks([task], again, runner, database, TuneOptions(trials=1, strategy="random"))
+    assert len(runner.compared) == 2
+    assert len(again.requests) > 1, "contenders of an earlier session are built anew"
+
+
 def test_limits_follow_the_best(database: Database) -> None:
     task = toy_task()
     runner = ToyRunner([task])

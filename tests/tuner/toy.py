@@ -97,8 +97,8 @@ class ToyBuilder:
 
     def stream(self, requests: Sequence[BuildRequest]) -> Iterator[tuple[int, Built | Measurement]]:
         self.requests += requests
-        for position, request in enumerate(requests):
-            yield position, Built(request=request, artifact=Artifact(b"", "", ()), build_secs=0.0)
+        artifact = Artifact(b"", "", ())
+        return iter([(position, Built(request=request, artifact=artifact, build_secs=0.0)) for position, request in enumerate(requests)])
 
 
 class ToyRunner:
