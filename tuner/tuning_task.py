@@ -89,8 +89,8 @@ class TuningTask:
             with_reading=with_reading,
         )
 
-    def add_trial(self, candidate: Candidate, measurement: Measurement, built: Built | None) -> bool:
-        """Counts one measured candidate; True if it is the fastest now."""
+    def add_trial(self, candidate: Candidate, measurement: Measurement, built: Built | None = None) -> bool:
+        """Counts one measured candidate; True if it is the fastest now. built: its code, kept if it may be compared with others later."""
         before = self._best
         self._note(candidate, measurement)
         self._unlearnt.append((candidate, measurement))
