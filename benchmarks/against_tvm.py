@@ -31,7 +31,7 @@ from benchmarks.tables import Cell, milliseconds, table
 from compiler.driver import LoadedKernel, ObjectCache, compile_kernel
 from compiler.runtime import ThreadPool, native_runtime
 from compiler.target import Target
-from measure import Builder, LocalRunner, RunnerOptions, describe_host
+from measure import Builder, BuilderOptions, LocalRunner, RunnerOptions, describe_host, place_workers
 from records_db import Database
 from tilewright.interleave import interleave
 from tilewright.resolve_target import resolve_target
@@ -189,7 +189,9 @@ def tune_here(tasks: Sequence[Task], target: Target, database: Database, options
                 points.append((event.progress.elapsed_secs, secs))
 
     tuning = TuneOptions(minutes=options.secs / 60, seed=options.seed, command_line="benchmarks.against_tvm")
-    with Builder() as builder, LocalRunner(RunnerOptions(threads=target.cores)) as runner:
+    placement = place_workers(target.cores)
+    running = RunnerOptions(threads=target.cores, cores=placement.timing)
+    with Builder(BuilderOptions(placement=placement)) as builder, LocalRunner(running, builder) as runner:
         tune_tasks(tasks, builder, runner, database, tuning, listen)
     return Course(trials=counts[0], failed=counts[1], points=tuple(points))
 

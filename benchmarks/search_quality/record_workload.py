@@ -23,7 +23,7 @@ ENUMERATED = 200  # a space of up to so many points per trial is counted through
 BATCH = 16
 SUGGESTIONS_PER_TRIAL = 6  # a search that proposes mostly what is known already ends after so many
 EXPANDED = 12  # of the fastest candidates get all their neighbours
-ABANDON_RATIO, REFINE_RATIO = 4.0, 1.2
+ABANDON_RATIO = 4.0
 NEAR_BEST, COMPARED_AT_ONCE, COMPARISONS = 1.05, 20, 6
 
 
