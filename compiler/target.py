@@ -26,6 +26,7 @@ _AVX2 = _AVX | {"avx2", "fma", "f16c", "bmi", "bmi2", "lzcnt", "movbe"}
 _AVX512 = _AVX2 | {"avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl"}
 _NEON = frozenset({"neon", "fma"})
 _VFP3 = frozenset({"neon"})
+_RV64GC = frozenset({"fma"})
 
 # What each cpu that may be named implies, of the features that code generation asks for (`Target.has`). A host whose cpu is not listed here
 # is described by the features that LLVM finds on it.
@@ -52,15 +53,24 @@ CPUS: Mapping[str, Mapping[str, frozenset[str]]] = MappingProxyType(
             **dict.fromkeys(("generic", "cortex-a8", "cortex-a9"), _VFP3),
             **dict.fromkeys(("cortex-a7", "cortex-a15", "cortex-a17", "cortex-a53", "cortex-a72"), _NEON),
         },
+        "riscv64": {
+            **dict.fromkeys(("generic-rv64", "sifive-u74"), _RV64GC),
+            "spacemit-x60": _RV64GC | {"v"},
+        },
     }
 )
 
-_BASELINE = {"x86_64": "x86-64", "aarch64": "generic", "armv7": "generic"}
+_BASELINE = {"x86_64": "x86-64", "aarch64": "generic", "armv7": "generic", "riscv64": "generic-rv64"}
+_BASELINE_FEATURES = {"generic-rv64": "+m,+a,+f,+d,+c"}  # LLVM's generic cpu has integers only; Linux expects RV64GC
 _ARCH_SPELLINGS = {"amd64": "x86_64", "x86-64": "x86_64", "arm64": "aarch64", "arm": "armv7", "armv7l": "armv7", "armv7a": "armv7"}
 _VENDORS = frozenset({"unknown", "pc", "apple", "w64"})
 
-# Bytes of L1 data, L2 (per core) and L3 (shared) where neither the text nor the machine tells: the least of the family in common use.
-_CACHES = {"x86_64": (32 << 10, 512 << 10, 8 << 20), "aarch64": (32 << 10, 512 << 10, 0), "armv7": (32 << 10, 512 << 10, 0)}
+# Bytes of L1 data, L2 and L3 (shared) where neither the text nor the machine tells: the least of the family in common use. The L2 is per
+# core on x86-64; the four cores of a Cortex-A53 cluster share theirs (Raspberry Pi 3b: 32 KiB of L1 data each, 512 KiB of L2 together).
+_CACHES = {
+    "x86_64": (32 << 10, 512 << 10, 8 << 20),
+    **dict.fromkeys(("aarch64", "armv7", "riscv64"), (32 << 10, 512 << 10, 0)),
+}
 
 # Host features worth naming in the target's text: those that vectorised arithmetic may use. A cpu name implies more than its machine may
 # have (hypervisors mask features), so absent ones are named as well.
@@ -87,6 +97,7 @@ _NAMED_FEATURES: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "x86_64": (*_X86_FEATURES, *(f"avx512{part}" for part in _AVX512_FEATURES), "gfni"),
         "aarch64": ("neon", "fullfp16", "dotprod", "i8mm", "bf16"),
         "armv7": ("neon", "vfp4"),
+        "riscv64": ("m", "a", "f", "d", "c", "v"),
     }
 )
 
@@ -206,7 +217,8 @@ def _check_features(arch: str, features: str) -> None:
 def _llvm_target(given: Mapping[str, str]) -> Target:
     triple = normalize_triple(given["triple"]) if "triple" in given else _triple_of_cpu(given.get("cpu", ""))
     arch = triple.split("-", 1)[0]
-    cpu, features = given.get("cpu", _BASELINE[arch]), given.get("features", "")
+    cpu = given.get("cpu", _BASELINE[arch])
+    features = given.get("features", _BASELINE_FEATURES.get(cpu, ""))
     _check_cpu(arch, cpu)
     _check_features(arch, features)
     has = functools.partial(_has, arch, cpu, features)
@@ -221,11 +233,18 @@ def _llvm_target(given: Mapping[str, str]) -> Target:
         features=features,
         cores=_number(given, "cores", 1),
         vector_bits=vector_bits,
-        vector_registers=_number(given, "vector_registers", 32 if has("avx512f") or arch == "aarch64" else 16),
+        vector_registers=_number(given, "vector_registers", _registers(arch, has)),
         l1_bytes=_number(given, "l1_bytes", l1_bytes),
         l2_bytes=_number(given, "l2_bytes", l2_bytes),
         l3_bytes=_number(given, "l3_bytes", l3_bytes),
     )
+
+
+def _registers(arch: str, has: Callable[[str], bool]) -> int:
+    """Vector registers. RISC-V without the V extension keeps each vector of four lanes in four of its 32 scalar registers."""
+    if arch == "riscv64":
+        return 32 if has("v") else 8
+    return 32 if has("avx512f") or arch == "aarch64" else 16
 
 
 def _host_cpu(arch: str) -> str:
@@ -278,12 +297,18 @@ def _preset(**given: str) -> Callable[[], Target]:
 # Kinds of target by the first word of their text, each with what reads its options; GPU kinds are added here.
 KINDS: Mapping[str, Callable[[Mapping[str, str]], Target]] = MappingProxyType({"llvm": _llvm_target})
 
+_PI3B = {"cpu": "cortex-a53", "cores": "4", "l1_bytes": str(32 << 10), "l2_bytes": str(512 << 10)}
+
 PRESETS: Mapping[str, Callable[[], Target]] = MappingProxyType(
     {
         "host": _host,
+        "x86-64-v1": _preset(triple="x86_64-linux-gnu", cpu="x86-64", cores="4"),
+        "x86-64-v2": _preset(triple="x86_64-linux-gnu", cpu="x86-64-v2", cores="4"),
         "x86-64-v3": _preset(triple="x86_64-linux-gnu", cpu="x86-64-v3", cores="4"),
         "x86-64-v4": _preset(triple="x86_64-linux-gnu", cpu="x86-64-v4", cores="4", l2_bytes=str(1 << 20)),
         "aarch64": _preset(triple="aarch64-linux-gnu", cpu="generic", cores="4"),
-        "pi3b": _preset(triple="aarch64-linux-gnu", cpu="cortex-a53", cores="4"),
+        "riscv64": _preset(triple="riscv64-linux-gnu", cores="4"),
+        **dict.fromkeys(("pi3b", "pi3b-64"), _preset(triple="aarch64-linux-gnu", **_PI3B)),
+        "pi3b-32": _preset(triple="armv7-linux-gnueabihf", **_PI3B),
     }
 )

@@ -8,7 +8,7 @@ from compiler.runtime import Executable
 from compiler.target import Target
 from measure import describe_host
 from records_db import Database
-from schedule_space import default_schedule
+from schedule_space import default_schedule, short_schedule
 from tilewright.model import Model
 from tilewright.resolve_target import resolve_target
 
@@ -19,11 +19,13 @@ def compile_model(
     database: Database | None = None,
     threads: int | None = None,
     max_rel_error: float = inf,
+    short_code: bool = False,
 ) -> Executable:
     """Compile with the best schedule that `database` has for each kernel on this device, and default schedules for the others.
 
     threads: how many run the model; all cores of the target by default. max_rel_error: algorithms whose error, relative to a kernel's
-    largest output, is above it are not used. `executable.kernels` tells where each schedule came from.
+    largest output, is above it are not used. short_code: kernels without records get schedules with short
+    loop bodies. `executable.kernels` tells where each schedule came from.
     """
     resolved = resolve_target(target, threads)
     return compiler.driver.compile_model(
@@ -31,7 +33,7 @@ def compile_model(
         resolved,
         NoSchedules() if database is None else database,
         device=describe_host(),
-        default_schedule=default_schedule,
+        default_schedule=short_schedule if short_code else default_schedule,
         threads=resolved.cores,
         cache=ObjectCache(),
         max_rel_error=max_rel_error,

@@ -39,6 +39,7 @@ from compiler.runtime import (
     ThreadPool,
     link_model,
     native_runtime,
+    write_standalone,
 )
 from compiler.target import Target
 from compiler.workload import Workload
@@ -98,7 +99,7 @@ def compile_model(
         weights = fill_weights(layout, plan.locations, graph.constants, loaded, pool)
     native = _native_model(loaded, weights) if here else _foreign_model(target)
     code = ModelCode(objects, weights, "" if here else target.triple)
-    return Executable(native, info, partial(link_model, code, info))
+    return Executable(native, info, partial(link_model, code, info), save_standalone=partial(write_standalone, code, info))
 
 
 def _kernel_info(use: KernelUse) -> KernelInfo:

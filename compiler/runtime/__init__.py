@@ -5,14 +5,16 @@ Stage: after `compiler/codegen`, driven by `compiler/driver`. Nothing here needs
 
 from compiler.runtime.environment import Environment, child_environment, read_environment
 from compiler.runtime.executable import Executable
-from compiler.runtime.link_model import MODEL_HEADER, PROFILE_SYMBOL, RUN_SYMBOL, ModelCode, link_model
+from compiler.runtime.link_model import MODEL_HEADER, ModelCode, link_model
 from compiler.runtime.load_model import NativeModel, ProfileFunction, RunFunction, load_model
 from compiler.runtime.memory import ALIGNMENT, align_up, aligned_copy, allocate_bytes, empty_array, is_aligned
 from compiler.runtime.model_info import KernelInfo, ModelInfo, NamedType
+from compiler.runtime.model_table import PROFILE_SYMBOL, RUN_SYMBOL
 from compiler.runtime.native_runtime import NativeRuntime, build_runtime_library, native_runtime
 from compiler.runtime.profiled_runs import KernelTime, ProfiledRuns, quiet_mean
 from compiler.runtime.thread_pool import ThreadPool
 from compiler.runtime.toolchain import Toolchain, find_toolchain
+from compiler.runtime.write_standalone import StandaloneSizes, write_standalone
 
 __all__ = [
     "ALIGNMENT",
@@ -31,6 +33,7 @@ __all__ = [
     "ProfileFunction",
     "ProfiledRuns",
     "RunFunction",
+    "StandaloneSizes",
     "ThreadPool",
     "Toolchain",
     "align_up",
@@ -46,4 +49,5 @@ __all__ = [
     "native_runtime",
     "quiet_mean",
     "read_environment",
+    "write_standalone",
 ]

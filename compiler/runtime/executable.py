@@ -17,12 +17,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from compiler.errors import InputError, ToolchainError
+from compiler.errors import InputError, ModelError, ToolchainError
 from compiler.runtime.load_model import NativeModel, load_model
 from compiler.runtime.memory import aligned_copy, allocate_bytes, empty_array
 from compiler.runtime.model_info import KernelInfo, ModelInfo, NamedType
 from compiler.runtime.profiled_runs import KernelTime, ProfiledRuns
 from compiler.runtime.thread_pool import ThreadPool
+from compiler.runtime.write_standalone import StandaloneSizes
 
 Array = NDArray[Any]
 
@@ -30,10 +31,18 @@ Array = NDArray[Any]
 class Executable:
     """`run` may be called from several threads; each call in flight has working memory of its own, kernels share one thread pool."""
 
-    def __init__(self, native: NativeModel, info: ModelInfo, save: Callable[[Path], None], threads: int | None = None) -> None:
+    def __init__(
+        self,
+        native: NativeModel,
+        info: ModelInfo,
+        save: Callable[[Path], None],
+        threads: int | None = None,
+        save_standalone: Callable[[Path], StandaloneSizes] | None = None,
+    ) -> None:
         self.info = info
         self._native = native
         self._save = save
+        self._save_standalone = save_standalone
         self._pool = ThreadPool(threads or info.threads, native.runtime)
         self._arenas: list[NDArray[np.uint8]] = []
         self._arenas_lock = threading.Lock()
@@ -52,6 +61,12 @@ class Executable:
     def save(self, path: str | Path) -> None:
         """Writes a self-contained shared library, weights inside; its C interface is `tilewright_model.h`."""
         self._save(Path(path))
+
+    def save_standalone(self, folder: str | Path) -> StandaloneSizes:
+        """Writes a static library, the weights, a C header and a program with its Makefile into `folder`; see `write_standalone.py`."""
+        if self._save_standalone is None:
+            raise ModelError(f"{self.info.name!r} was loaded from a library, which has no parts any more: compile the model to write them")
+        return self._save_standalone(Path(folder))
 
     @property
     def inputs(self) -> tuple[NamedType, ...]:

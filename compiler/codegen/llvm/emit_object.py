@@ -29,6 +29,8 @@ from compiler.target import Target
 # Loop strength reduction took 75 of 100 ms on some convolutions; the emitter makes moving pointers itself, and kernels are as fast.
 _OPTIONS = ("-enable-misched=false", "-disable-lsr=true")
 
+_ABIS = {"riscv64": "lp64d"}  # elsewhere the triple tells
+
 _SPILL = re.compile(r"[#@;/] (\d+)-byte (?:Folded )?(?:Spill|Reload)")
 # Behind a block's label: its parent loops, `=>... Depth=` of its own loop, its child loops; or `in Loop: Header=BB0_2 Depth=`.
 _DEPTH = re.compile(r"[#@;/] .*\bDepth=(\d+)")
@@ -119,7 +121,9 @@ def _cached_machine(target: Target) -> llvm.TargetMachine:
         known = llvm.Target.from_triple(target.triple)
     except RuntimeError as error:
         raise CodegenError(f"LLVM cannot compile for {target.triple}: {error}") from error
-    machine = known.create_target_machine(cpu=target.cpu, features=target.features, opt=3, reloc="pic", codemodel="default")
+    machine = known.create_target_machine(
+        cpu=target.cpu, features=target.features, opt=3, reloc="pic", codemodel="default", abiname=_ABIS.get(target.arch, "")
+    )
     machine.set_asm_verbosity(True)
     return machine
 

@@ -50,6 +50,7 @@ class KernelModule:
         """A function without blocks yet, with the target's attributes; internal ones do not leave the object."""
         function = ir.Function(self.module, ir.FunctionType(result, arguments), name)
         function.linkage = "internal" if internal else ""
+        function.section = own_section(self.target, name)
         function.attributes = _StringAttributes()
         function.attributes.add("nounwind")
         if self.target.vector_bits >= 512:
@@ -70,6 +71,11 @@ class KernelModule:
         self._zeros.value_type = kind
         self._zeros.initializer = Literal(kind, "zeroinitializer")
         return address_of(self._zeros)
+
+
+def own_section(target: Target, name: str) -> str:
+    """A section for one function, so that linkers leave out what a program never calls, packing first of all; "" where sections differ."""
+    return f".text.{name}" if "linux" in target.triple else ""
 
 
 def address_of(value: ir.GlobalValue) -> ir.Value:

@@ -15,6 +15,7 @@ from enum import StrEnum
 from llvmlite import ir
 
 from compiler.codegen.llvm.emit_object import emit_object
+from compiler.codegen.llvm.kernel_module import own_section
 from compiler.target import Target
 
 
@@ -58,16 +59,17 @@ KERNEL = ir.FunctionType(ir.VoidType(), [POINTER, POINTER])
 
 
 def generate_model_entry(entry: ModelEntry, target: Target) -> bytes:
-    return emit_object(build_model_entry(entry), target)
+    return emit_object(build_model_entry(entry, target), target)
 
 
-def build_model_entry(entry: ModelEntry) -> ir.Module:
+def build_model_entry(entry: ModelEntry, target: Target) -> ir.Module:
     module = ir.Module(name="model_entry")
     kernels = {symbol: ir.Function(module, KERNEL, symbol) for symbol in dict.fromkeys(call.symbol for call in entry.calls)}
     run = _Entry(module, entry.run_symbol, [POINTER] * 5, entry.calls)
     for call in entry.calls:
         run.call(kernels[call.symbol], call)
     run.finish()
+    run.function.section = own_section(target, entry.run_symbol)
 
     clock = ir.Function(module, ir.FunctionType(DOUBLE, []), "tw_clock_secs")
     profile = _Entry(module, entry.profile_symbol, [POINTER] * 6, entry.calls)
@@ -79,6 +81,7 @@ def build_model_entry(entry: ModelEntry) -> ir.Module:
         profile.builder.store(profile.builder.fsub(after, before), secs)
         before = after
     profile.finish()
+    profile.function.section = own_section(target, entry.profile_symbol)
     return module
 
 

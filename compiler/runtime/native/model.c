@@ -8,6 +8,7 @@
 enum { ALIGNMENT = 64 };
 
 static pthread_mutex_t running = PTHREAD_MUTEX_INITIALIZER; /* guards everything below */
+static const uint8_t *given_weights;
 static int32_t chosen_threads;
 static tw_pool *pool;
 static uint8_t *arena;
@@ -44,8 +45,9 @@ static int32_t prepare_staging(void) {
 static int32_t run_locked(const void *const *inputs, void *const *outputs, void **places) {
     const tw_model_table *model = &tw_this_model;
     void **out_places = places + model->input_count;
+    const uint8_t *weights = model->weights ? model->weights : given_weights;
     int64_t offset = 0;
-    int32_t status = prepare();
+    int32_t status = !weights && model->weights_bytes ? TW_NO_WEIGHTS : prepare();
     for (int32_t i = 0; i < model->input_count && status == TW_OK; i++) {
         places[i] = (void *)inputs[i]; /* the model only reads its inputs */
         if (!aligned(inputs[i]) && (status = prepare_staging()) == TW_OK) {
@@ -58,7 +60,7 @@ static int32_t run_locked(const void *const *inputs, void *const *outputs, void 
         if (!aligned(outputs[i]) && (status = prepare_staging()) == TW_OK) out_places[i] = staging + offset;
         offset += padded(model->outputs[i].size_bytes);
     }
-    if (status == TW_OK) status = model->run(places, out_places, model->weights, arena, pool);
+    if (status == TW_OK) status = model->run(places, out_places, weights, arena, pool);
     for (int32_t i = 0; i < model->output_count && status == TW_OK; i++) {
         if (out_places[i] != outputs[i]) memcpy(outputs[i], out_places[i], (size_t)model->outputs[i].size_bytes);
     }
@@ -81,6 +83,16 @@ int32_t tw_model_run(const void *const *inputs, void *const *outputs) {
     pthread_mutex_unlock(&running);
     free(places);
     return status;
+}
+
+int32_t tw_model_set_weights(const void *weights, int64_t size_bytes) {
+    const tw_model_table *model = &tw_this_model;
+    if (!weights || !aligned(weights) || !model->weights_bytes || size_bytes != model->weights_bytes) return TW_INVALID_ARGUMENT;
+    if (memcmp((const uint8_t *)weights + size_bytes - TW_MARK_BYTES, model->weights_mark, TW_MARK_BYTES)) return TW_INVALID_ARGUMENT;
+    pthread_mutex_lock(&running);
+    given_weights = weights;
+    pthread_mutex_unlock(&running);
+    return TW_OK;
 }
 
 int32_t tw_model_set_threads(int32_t threads) {

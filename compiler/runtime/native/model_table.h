@@ -5,7 +5,7 @@
 #include "tilewright_model.h"
 #include "tilewright_runtime.h"
 
-enum { TW_MODEL_ABI = 1 };
+enum { TW_MODEL_ABI = 1, TW_MARK_BYTES = 64 };
 
 typedef struct {
     int32_t abi; /* TW_MODEL_ABI; the fields below may change with it */
@@ -22,6 +22,8 @@ typedef struct {
     int32_t output_count;
     const tw_tensor *inputs;
     const tw_tensor *outputs;
+    int64_t weights_bytes;       /* of the caller's, with the mark behind them; 0 where `weights` are inside or none are needed */
+    const uint8_t *weights_mark; /* the last TW_MARK_BYTES of the caller's weights */
 } tw_model_table;
 
 /* The table of this library. */

@@ -29,7 +29,7 @@ def test_zig_serves_where_there_is_no_system_compiler(monkeypatch: pytest.Monkey
 
 
 def test_foreign_triples_are_handed_to_zig() -> None:
-    assert find_toolchain("aarch64-linux-gnu").command[1:] == ("cc", "-target", "aarch64-linux-gnu")
+    assert find_toolchain("aarch64-linux-gnu").command[1:] == ("cc", "-target", "aarch64-linux-gnu.2.28")
 
 
 def test_the_environment_decides(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -58,7 +58,7 @@ def test_a_failure_carries_the_compilers_message(tmp_path: Path) -> None:
 
 
 def test_a_compiler_that_cannot_start(tmp_path: Path) -> None:
-    with pytest.raises(ToolchainError, match="cannot start the C compiler"):
+    with pytest.raises(ToolchainError, match="cannot start"):
         Toolchain((str(tmp_path / "gone"),)).link_shared((), tmp_path / "x.so")
 
 
