@@ -60,6 +60,9 @@ CPUS: Mapping[str, Mapping[str, frozenset[str]]] = MappingProxyType(
     }
 )
 
+# Cpus that wait where an operand is late, so that loads have to stand well ahead of what uses them.
+_IN_ORDER = frozenset({"cortex-a7", "cortex-a8", "cortex-a53", "cortex-a55", "sifive-u74", "spacemit-x60"})
+
 _BASELINE = {"x86_64": "x86-64", "aarch64": "generic", "armv7": "generic", "riscv64": "generic-rv64"}
 _BASELINE_FEATURES = {"generic-rv64": "+m,+a,+f,+d,+c"}  # LLVM's generic cpu has integers only; Linux expects RV64GC
 _ARCH_SPELLINGS = {"amd64": "x86_64", "x86-64": "x86_64", "arm64": "aarch64", "arm": "armv7", "armv7l": "armv7", "armv7a": "armv7"}
@@ -137,6 +140,11 @@ class Target:
     def vector_lanes(self) -> int:
         """float32 lanes of one vector register."""
         return self.vector_bits // 32
+
+    @property
+    def in_order(self) -> bool:
+        """Whether the cpu executes instructions in the order of the program."""
+        return self.cpu in _IN_ORDER
 
     def has(self, feature: str) -> bool:
         """Whether code may use `feature`, by the features given or else by the cpu."""

@@ -35,6 +35,12 @@ def test_every_cpu_round_trips(arch: str, cpu: str) -> None:
         ("llvm -mcpu=x86-64 -mattr=+avx2,+fma,+avx -mtriple=x86_64-linux-gnu", 256, 16, True),
         ("pi3b", 128, 32, True),
         ("aarch64", 128, 32, True),
+        ("pi3b-64", 128, 32, True),
+        ("pi3b-32", 128, 16, True),
+        ("riscv64", 128, 8, True),
+        ("llvm -mcpu=spacemit-x60", 128, 32, True),
+        ("x86-64-v1", 128, 16, False),
+        ("x86-64-v2", 128, 16, False),
         ("llvm -mtriple=armv7l-linux-gnueabihf", 128, 16, False),
         ("llvm -mtriple=armv7l-linux-gnueabihf -mattr=+vfp4", 128, 16, True),
         ("llvm -mtriple=armv7l-linux-gnueabihf -mcpu=cortex-a7", 128, 16, True),
@@ -109,3 +115,19 @@ def test_is_frozen() -> None:
 def test_refused(text: str, message: str) -> None:
     with pytest.raises(TargetError, match=message):
         Target.parse(text)
+
+
+def test_both_forms_of_the_raspberry_pi() -> None:
+    wide, narrow = Target.parse("pi3b-64"), Target.parse("pi3b-32")
+    assert wide == Target.parse("pi3b")
+    assert (wide.triple, narrow.triple) == ("aarch64-unknown-linux-gnu", "armv7-unknown-linux-gnueabihf")
+    assert {(each.cpu, each.cores, each.l1_bytes, each.l2_bytes, each.l3_bytes) for each in (wide, narrow)} == {
+        ("cortex-a53", 4, 32 << 10, 512 << 10, 0)
+    }
+
+
+def test_which_cpus_execute_in_order() -> None:
+    assert Target.parse("pi3b").in_order
+    assert Target.parse("pi3b-32").in_order
+    assert not Target.parse("aarch64").in_order
+    assert not Target.parse("x86-64-v3").in_order

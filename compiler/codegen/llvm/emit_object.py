@@ -27,7 +27,9 @@ from compiler.target import Target
 # in the inner loop with it and none without, 8x3 on NEON 30 and none. The one after register allocation still runs: without it LLVM takes
 # 9 % less time, but pools up to 30 % more.
 # Loop strength reduction took 75 of 100 ms on some convolutions; the emitter makes moving pointers itself, and kernels are as fast.
-_OPTIONS = ("-enable-misched=false", "-disable-lsr=true")
+# A cpu that executes in order needs it all the same, on bodies short enough not to spill: 4 x 6 accumulators on a Cortex-A53 are predicted
+# to take 2.9 cycles per multiply-add with it and 3.7 without (llvm-mca 14; benchmarks/cortex_a53.py).
+_OPTIONS = ("-disable-lsr=true",)
 
 _ABIS = {"riscv64": "lp64d"}  # elsewhere the triple tells
 
@@ -53,6 +55,11 @@ class MachineCode:
 def emit_object(module: ir.Module, target: Target) -> bytes:
     """Object code of `module`; raises `CodegenError` if LLVM refuses the IR."""
     return bytes(_machine(target).emit_object(_parse(str(module), target)))
+
+
+def emit_assembly(module: ir.Module, target: Target) -> str:
+    """The assembly text from which `emit_machine_code` makes its object, with loop depths and spills as comments."""
+    return str(_machine(target).emit_assembly(_parse(str(module), target)))
 
 
 def emit_machine_code(main: ir.Module, pack: ir.Module | None, target: Target) -> MachineCode:
@@ -130,7 +137,7 @@ def _cached_machine(target: Target) -> llvm.TargetMachine:
 
 def _machine(target: Target) -> llvm.TargetMachine:
     machine = _cached_machine(target)
-    for option in _OPTIONS:
+    for option in (*_OPTIONS, f"-enable-misched={'true' if target.in_order else 'false'}"):
         llvm.set_option("tilewright", option)
     return machine
 

@@ -6,7 +6,7 @@ from llvmlite import ir
 
 from compiler.codegen.artifact import Artifact
 from compiler.codegen.llvm.emit_function import emit_function
-from compiler.codegen.llvm.emit_object import emit_machine_code
+from compiler.codegen.llvm.emit_object import emit_assembly, emit_machine_code
 from compiler.codegen.llvm.kernel_module import KernelModule
 from compiler.loop_ir import LoopFunc
 from compiler.lower import LoweredKernel
@@ -36,3 +36,8 @@ def generate_object(lowered: LoweredKernel, target: Target, symbol: str) -> Arti
         target=str(target),
         facts=facts,
     )
+
+
+def generate_assembly(lowered: LoweredKernel, target: Target, symbol: str) -> str:
+    """The kernel as assembly text, without what packs constants, for those who want to look at it; raises `CodegenError`."""
+    return emit_assembly(generate_module(lowered.main, target, symbol), target)
