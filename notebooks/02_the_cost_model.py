@@ -20,7 +20,7 @@ sys.path.insert(0, str(Path(tw.__file__).parent.parent))  # the benchmarks are n
 
 from benchmarks.search_quality import DATA_FOLDER, Origin, RecordedSpace, load_recordings, recorded_space
 from benchmarks.search_quality.replay import Contestant, replay
-from tuner import TuneOptions, features, model_factory
+from tuner import DEFAULT_STRATEGY, features, model_factory
 
 # %% tags=["parameters"]
 TRIALS = 64  # that the model learns from
@@ -222,7 +222,7 @@ plt.show()
 
 # %%
 figure, axes = plt.subplots(figsize=(7, 3.5))
-for strategy in ("random", TuneOptions().strategy):
+for strategy in ("random", DEFAULT_STRATEGY):
     runs = [replay(space, space.answer, Contestant(strategy), seed, TRIALS).run_secs for seed in range(10)]
     speeds = recording.best_secs / np.fmin.accumulate(np.array(runs), axis=1)
     low, middle, high = np.nanquantile(speeds, (0.25, 0.5, 0.75), axis=0)

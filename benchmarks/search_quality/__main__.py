@@ -19,17 +19,17 @@ from benchmarks.search_quality.replay import Contestant
 from benchmarks.search_quality.run_replays import Job, run_jobs
 from benchmarks.search_quality.scores import Curves
 from benchmarks.search_quality.sections import Comparison, contestants_section, default_section, json_rows, workloads_section
-from benchmarks.search_quality.transfer import PRIOR, TransferRun, transfer_jobs, transfer_section
-from tuner import COST_MODELS, STRATEGIES, TuneOptions
+from benchmarks.search_quality.transfer import TransferRun, transfer_jobs, transfer_section
+from tuner import COST_MODELS, DEFAULT_STRATEGY, STRATEGIES
 
 LEFT_OUT = ("grid",)  # of the default list: the order of the choices is no search
-DEFAULT = TuneOptions().strategy
+LEAST_NETWORKS = 5  # with one left out, enough workloads to train on
 
 
 def contestants(strategies: str | None, models: str | None) -> list[Contestant]:
     """`a,b/gp` and models for the default strategy. Leaves the program on an unknown name."""
     names = strategies.split(",") if strategies else [name for name in STRATEGIES if name not in LEFT_OUT]
-    words = [*names, *(f"{DEFAULT}/{model}" for model in (models.split(",") if models else ()))]
+    words = [*names, *(f"{DEFAULT_STRATEGY}/{model}" for model in (models.split(",") if models else ()))]
     found = []
     for word in words:
         strategy, _, model = word.strip().partition("/")
@@ -68,16 +68,16 @@ def compare(recordings: Sequence[Recording], options: argparse.Namespace) -> Com
         recordings=recordings,
         curves={each: [found for found in group if found is not None] for each, group in zip(entered, grouped, strict=False)},
         surrogates=dict(zip(entered, grouped[len(entered) :], strict=False)),
-        default=next((each for each in entered if each == Contestant(DEFAULT)), entered[-1]),
+        default=next((each for each in entered if each == Contestant(DEFAULT_STRATEGY)), entered[-1]),
         seeds=seeds,
         trials=trials,
     )
 
 
 def transfer(comparison: Comparison, options: argparse.Namespace) -> list[str]:
-    """A table where there is something to learn with, and more than one network."""
+    """A table where there are networks enough to learn from."""
     networks = [recording.network for recording in comparison.recordings]
-    if PRIOR is None or len(set(networks)) < 2 or not options.transfer:
+    if len(set(networks)) < LEAST_NETWORKS or not options.transfer:
         return []
     paths = [options.data / file_name(recording.name) for recording in comparison.recordings]
     jobs = transfer_jobs(paths, networks, comparison.default, comparison.seeds, comparison.trials)

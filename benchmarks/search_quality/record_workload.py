@@ -16,7 +16,7 @@ from benchmarks.search_quality.recording import Origin, Provenance, Recording
 from benchmarks.search_quality.workloads import LabWorkload
 from measure import ArtifactBuilder, BuildRequest, Built, Measurement, MeasureStatus, RunLimits, Runner
 from schedule_space import Candidate, ScheduleSpace
-from tuner import make_strategy
+from tuner import DEFAULT_STRATEGY, make_strategy
 
 SAMPLED_SHARE, SEARCHED_SHARE = 0.3, 0.35  # of the trials; what is left goes to neighbours of the fastest
 ENUMERATED = 200  # a space of up to so many points per trial is counted through, to see whether all of it can be measured
@@ -33,7 +33,7 @@ class RecordOptions:
 
     trials: int = 1000
     seed: int = 0
-    searches: tuple[str, ...] = ("xgb", "xgb", "ga", "anneal")
+    searches: tuple[str, ...] = (DEFAULT_STRATEGY, DEFAULT_STRATEGY, "droplet", "evolution", "ga")
 
 
 @dataclass(slots=True)

@@ -52,23 +52,25 @@ class RecordedTemplate:
         raise ScheduleError(f"{self.recording.name} is a recording: it has a time for {dict(decisions)}, and no schedule")
 
     def describe_batch(self, columns: Columns) -> Quantities:
-        """The quantities of that day."""
-        decisions = (
-            dict(zip(columns, choices, strict=True)) for choices in zip(*(each.tolist() for each in columns.values()), strict=True)
-        )
-        rows = [self.nearest(each, len(self.parameters)) or 0 for each in decisions]
+        """The quantities of that day, of the nearest recorded candidates."""
+        decided = [dict(zip(columns, choices, strict=True)) for choices in zip(*(each.tolist() for each in columns.values()), strict=True)]
+        rows = [self.nearest(decisions, len(self.parameters)) or 0 for decisions in decided]
         return {name: column[rows] for name, column in self.recording.quantities.items()}
 
     def nearest(self, decisions: Decisions, within: int) -> int | None:
         """The recorded row with the fewest other decisions, up to `within`; of several the one whose choices lie nearest."""
         try:
-            wanted = [index[decisions[name]] for name, index in self._positions]
+            wanted = tuple(index[decisions[name]] for name, index in self._positions)
         except KeyError:
             return None
-        exact = self._rows.get(tuple(wanted))
+        return self.nearest_to(wanted, within)
+
+    def nearest_to(self, point: tuple[int, ...], within: int) -> int | None:
+        """The same of the positions of the choices."""
+        exact = self._rows.get(point)
         if exact is not None or not within:
             return exact
-        asked = np.array(wanted, np.int64)
+        asked = np.array(point, np.int64)
         differing = (self.recording.choices != asked).sum(axis=1)
         least = int(differing.min())
         if least > within:
@@ -120,6 +122,14 @@ class RecordedSpace(ScheduleSpace):
         if row is None:
             raise ValueError(f"nothing near {dict(decisions)} was recorded of {self.recording.name}")
         return self._candidates[row]
+
+    def at(self, point: Sequence[int]) -> Candidate:
+        """The recorded candidate there, or near there; what was not recorded, and nothing near it, is itself."""
+        row = self.recorded.nearest_to(tuple(point), SNAP_DECISIONS)
+        return super().at(point) if row is None else self._candidates[row]
+
+    def is_valid_at(self, point: tuple[int, ...]) -> bool:
+        return self.recorded.nearest_to(point, SNAP_DECISIONS) is not None
 
     def default(self) -> Candidate:
         return self._candidates[self.recording.default]

@@ -1,9 +1,9 @@
 """Leave one network out: how many trials a search needs whose model has seen the recordings of all other networks.
 
-`PRIOR` is what learns from recordings; without one there is no table. In: recordings, a contestant. Out: `TransferRow`s, and a table.
+In: recordings, a contestant. Out: `TransferRow`s, and a table.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from math import isfinite
@@ -16,14 +16,10 @@ from benchmarks.search_quality.recording import Recording, load_recording
 from benchmarks.search_quality.replay import Contestant, replay
 from benchmarks.search_quality.scores import NEAR, Curves, advantage, geometric_mean, make_curves
 from benchmarks.tables import Cell, table
-from tuner import FeatureEncoder, ModelFactory
-
-LearnPrior = Callable[[Sequence[Recording], ModelFactory | None], ModelFactory]
-"""Recordings of other networks, and the contestant's own model (None: the strategy's choice) -> the model that has learnt from them."""
-
-PRIOR: LearnPrior | None = None
+from tuner import FeatureEncoder, ModelFactory, TaskTimes, model_factory, train_prior, with_prior
 
 GOAL_TRANSFER = 3.0
+OWN_MODEL = "xgb"
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,9 +63,17 @@ def transfer_jobs(paths: Sequence[Path], networks: Sequence[str], contestant: Co
 
 @lru_cache(2)
 def _learnt(paths: tuple[Path, ...], contestant: Contestant) -> ModelFactory:
-    if PRIOR is None:
-        raise ValueError("there is no prior to transfer with; see PRIOR in benchmarks/search_quality/transfer.py")
-    return PRIOR([load_recording(path) for path in paths], contestant.factory())
+    return learn_prior([load_recording(path) for path in paths], contestant.factory())
+
+
+def learn_prior(recordings: Sequence[Recording], own: ModelFactory | None) -> ModelFactory:
+    """Models that know the recordings. own: the contestant's model; None: the one that searches use."""
+    told = []
+    for recording in recordings:
+        candidates = [recording.candidate(row) for row in range(len(recording))]
+        told.append(TaskTimes.of(recorded_space(recording), candidates, recording.run_secs, recording.provenance.device.model))
+    prior = train_prior([each for each in told if each is not None], "recordings of other networks")
+    return with_prior(own or model_factory(OWN_MODEL), prior)
 
 
 def transfer_section(recordings: Sequence[Recording], alone: Sequence[Curves], runs: Sequence[TransferRun], trials: int) -> str:

@@ -109,5 +109,5 @@ def test_recorded_parameters_stand_where_the_template_has_changed(tmp_path: Path
     space = recorded_space(load_recording(record_toy().save(tmp_path)))
     assert [parameter.name for parameter in space.parameters] == ["m", "n", "order", "unroll", "pack"]
     assert space.template is space.recorded
-    described = space.describe(space.candidate({"m": 8, "n": 16, "order": "blocked", "unroll": 4, "pack": False}))
-    assert described == {"registers": 128.0}
+    best = space.candidate({"m": 8, "n": 16, "order": "blocked", "unroll": 4, "pack": False})
+    assert space.describe(best)["registers"] == 128.0

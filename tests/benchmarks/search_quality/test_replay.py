@@ -12,7 +12,7 @@ from compiler.errors import ScheduleError
 from measure import MeasureStatus
 from schedule_space import Candidate
 from tests.benchmarks.search_quality.lab import record_toy
-from tuner import STRATEGIES
+from tuner import DEFAULT_STRATEGY, STRATEGIES
 
 TRIALS = 48
 
@@ -31,7 +31,7 @@ def test_every_strategy_plays(space: RecordedSpace, strategy: str) -> None:
     assert run.thinking_secs > 0
 
 
-@pytest.mark.parametrize("strategy", ["xgb", "ga", "random"])
+@pytest.mark.parametrize("strategy", [DEFAULT_STRATEGY, "ga", "random"])
 def test_the_same_seed_does_the_same(space: RecordedSpace, strategy: str) -> None:
     runs = [replay(space, space.answer, Contestant(strategy), seed, TRIALS).run_secs for seed in (3, 3, 4)]
     assert np.array_equal(runs[0], runs[1], equal_nan=True)
@@ -105,6 +105,6 @@ def test_a_default_that_failed_does_not_end_a_replay() -> None:
     secs, statuses = recording.run_secs.copy(), list(recording.statuses)
     secs[recording.default], statuses[recording.default] = np.nan, MeasureStatus.WRONG_ANSWER
     space = recorded_space(replace(recording, run_secs=secs, statuses=tuple(statuses)))
-    run = replay(space, space.answer, Contestant("xgb"), seed=0, trials=TRIALS)
+    run = replay(space, space.answer, Contestant(DEFAULT_STRATEGY), seed=0, trials=TRIALS)
     assert np.isnan(run.run_secs[0])
     assert np.nanmin(run.run_secs) <= 1.3 * recording.best_secs

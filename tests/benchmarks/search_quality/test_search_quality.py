@@ -13,7 +13,7 @@ from benchmarks.search_quality.scores import NEAR
 from benchmarks.search_quality.surrogate import make_surrogate
 from schedule_space import ScheduleSpace
 from tests.benchmarks.search_quality.lab import record_toy, save_toys
-from tuner import FeatureEncoder, ModelFactory, XGBoostCostModel
+from tuner import DEFAULT_STRATEGY, FeatureEncoder, ModelFactory, XGBoostCostModel
 
 
 def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *words: object) -> tuple[str, str]:
@@ -99,8 +99,8 @@ def test_transfer_leaves_the_network_out(tmp_path: Path, monkeypatch: pytest.Mon
         seen.append([recording.network for recording in recordings])
         return lambda _space, seed: _Informed(recordings[0], seed)
 
-    monkeypatch.setattr(transfer, "PRIOR", learn)
-    jobs = transfer.transfer_jobs(paths, ["anet", "bnet"], Contestant("xgb"), seeds=2, trials=24)
+    monkeypatch.setattr(transfer, "learn_prior", learn)
+    jobs = transfer.transfer_jobs(paths, ["anet", "bnet"], Contestant(DEFAULT_STRATEGY), seeds=2, trials=24)
     runs = [job.run() for job in jobs]
     assert seen == [["bnet"], ["anet"]]
     assert all(run.chosen_ratio < 1.2 for run in runs)
