@@ -1,8 +1,8 @@
 """Time a candidate: build it in a worker process, run it in a killable child, say what came of it. Next: `records_db`, which keeps it."""
 
+from fleet import Device, describe_host
 from measure.builder import Builder, BuilderOptions, BuildTicket
 from measure.ceiling import Ceiling, CeilingLoops, measure_ceiling
-from measure.device import Device, describe_host
 from measure.errors import MeasureError
 from measure.measurement import Measurement, MeasureStatus, Verification
 from measure.paired_comparison import VERDICT_FACT, Judged, Verdict, compare_kernels, sign_test

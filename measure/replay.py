@@ -9,7 +9,7 @@ from typing import Protocol
 from compiler.codegen import Artifact
 from compiler.schedule import Schedule
 from compiler.workload import Workload, canonical_json
-from measure.device import Device
+from fleet import Device
 from measure.measurement import Measurement, MeasureStatus
 from measure.request import BuildRequest, Built, RunLimits
 

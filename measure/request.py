@@ -10,7 +10,7 @@ from compiler.schedule import Schedule
 from compiler.target import Target
 from compiler.tensor_type import TensorType
 from compiler.workload import Workload
-from measure.device import Device
+from fleet import Device
 from measure.measurement import Measurement
 
 

@@ -10,9 +10,9 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass, field
 from typing import Any, Protocol
 
+from fleet import Device, describe_host
 from measure.child_pool import ChildPool, Outcome, OutcomeKind
 from measure.child_server import ServerSettings
-from measure.device import Device, describe_host
 from measure.measurement import Measurement, MeasureStatus, Verification
 from measure.paired_comparison import VERDICT_FACT
 from measure.reference_kernel import READING_FACT

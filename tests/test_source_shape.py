@@ -8,7 +8,7 @@ from statistics import median
 import pytest
 
 ROOT = Path(__file__).parent.parent
-PACKAGES = ("tilewright", "tuner", "records_db", "measure", "schedule_space", "compiler")
+PACKAGES = ("tilewright", "tuner", "records_db", "measure", "schedule_space", "compiler", "fleet")
 FOLDERS = (*PACKAGES, "benchmarks", "examples", "notebooks", "tests")
 SOURCES = sorted(file for folder in FOLDERS for file in (ROOT / folder).rglob("*.py"))
 NATIVE = sorted(file for suffix in ("*.c", "*.h") for file in (ROOT / "compiler").rglob(suffix))

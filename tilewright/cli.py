@@ -11,6 +11,8 @@ from tilewright.commands.bench import bench
 from tilewright.commands.compile import compile_command
 from tilewright.commands.cost_model import cost_model
 from tilewright.commands.explain import explain
+from tilewright.commands.fleet_programs import device, tracker
+from tilewright.commands.lazy_group import LazyGroup
 from tilewright.commands.records import records
 from tilewright.commands.report import report
 from tilewright.commands.run import run
@@ -20,13 +22,16 @@ BAD_INPUT_EXIT_CODE = 2
 INTERRUPTED_EXIT_CODE = 130
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+LAZY_COMMANDS = {"farm": "tilewright.commands.farm", "devices": "tilewright.commands.devices"}
+
+
+@click.group(cls=LazyGroup, lazy=LAZY_COMMANDS, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(__version__, prog_name="tilewright")
 def commands() -> None:
     """Tilewright compiles models with kernels that are found by search on the device itself."""
 
 
-for command in (tune, compile_command, run, bench, explain, records, report, cost_model):
+for command in (tune, compile_command, run, bench, explain, records, report, cost_model, tracker, device):
     commands.add_command(command)
 
 

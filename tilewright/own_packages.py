@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from importlib.util import find_spec
 from pathlib import Path
 
-PACKAGES = ("tuner", "records_db", "measure", "schedule_space", "compiler")
+PACKAGES = ("tuner", "records_db", "measure", "schedule_space", "compiler", "fleet")
 
 
 class HiddenPackageError(ImportError):

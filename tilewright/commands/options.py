@@ -68,6 +68,19 @@ def format_option(function: Decorated) -> Decorated:
     return click.option("-f", "--format", "form", type=choice, default="table", show_default=True, help="How to print.")(function)
 
 
+def tracker_option(*, required: bool) -> Callable[[Decorated], Decorated]:
+    return click.option("--tracker", required=required, metavar="HOST:PORT", help="The tracker of a fleet.")
+
+
+def tls_option(function: Decorated) -> Decorated:
+    text = "For the tracker: a bundle made by `tilewright farm issue --role client`."
+    return click.option("--tls", "bundle", type=click.Path(path_type=Path), metavar="FILE", help=text)(function)
+
+
+def insecure_option(function: Decorated) -> Decorated:
+    return click.option("--insecure", is_flag=True, help="Talk to a tracker on another machine without TLS.")(function)
+
+
 def database_option(*, default: str | None = None, required: bool = False) -> Callable[[Decorated], Decorated]:
     text = "Database of records: sqlite:///FILE, a file name, or postgresql://USER@HOST/NAME."
     return click.option("--db", "url", default=default, show_default=True, required=required, metavar="URL", help=text)

@@ -1,7 +1,7 @@
 """What a time belongs to: the device, told apart from every other by the facts that decide its speed.
 
-`describe_host` reads them once from the operating system; `records_db` keys its records with the fingerprint. Imports the standard
-library only, so that a daemon on a small board can use it.
+`describe_host` reads them once from the operating system; `records_db` keys its records with the fingerprint, daemons report it to their
+tracker. Imports the standard library only, for small boards.
 """
 
 import hashlib

@@ -1,0 +1,110 @@
+"""The farm's own certificate authority: one folder with its key, and one bundle file per party.
+
+In: a folder, a role, a name. Out: files for `fleet/tls.py`. The only module that needs the package `cryptography`.
+"""
+
+import datetime
+import os
+import re
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+from fleet.errors import TlsError
+from fleet.tls import Role
+
+AUTHORITY_FILE = "authority.pem"
+KEY_FILE = "authority.key"
+AUTHORITY_DAYS = 3650
+CLOCK_SKEW = datetime.timedelta(hours=1)
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,62}")
+
+
+def init_authority(folder: Path) -> Path:
+    """Makes the authority in an empty or a new folder; never replaces one. The path of its certificate."""
+    certificate_file, key_file = folder / AUTHORITY_FILE, folder / KEY_FILE
+    for file in (certificate_file, key_file):
+        if file.exists():
+            raise TlsError(f"{file} exists: an authority is not replaced; give another folder, or issue certificates with this one")
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name(
+        [x509.NameAttribute(NameOID.COMMON_NAME, "Tilewright farm"), x509.NameAttribute(NameOID.ORGANIZATION_NAME, "Tilewright")]
+    )
+    usage = _key_usage(signs_certificates=True)
+    builder = _builder(name, name, key.public_key(), AUTHORITY_DAYS)
+    builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True).add_extension(usage, critical=True)
+    builder = builder.add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(key.public_key()), critical=False)
+    certificate = builder.sign(key, hashes.SHA256())
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        _write(key_file, _key_text(key), 0o600)
+        _write(certificate_file, certificate.public_bytes(serialization.Encoding.PEM), 0o644)
+    except OSError as error:
+        raise TlsError(f"cannot make the authority in {folder}: {error}") from error
+    return certificate_file
+
+
+def issue(folder: Path, role: Role, name: str, output: Path, days: int) -> None:
+    """Writes the bundle of one party: its certificate, its key, and the authority's certificate."""
+    if not _NAME.fullmatch(name):
+        raise TlsError(f"{name!r} cannot stand in a certificate: letters, digits and . _ @ - are allowed, 63 at most")
+    authority, authority_key = _read_authority(folder)
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name), x509.NameAttribute(NameOID.ORGANIZATIONAL_UNIT_NAME, role.value)])
+    purpose = ExtendedKeyUsageOID.SERVER_AUTH if role is Role.TRACKER else ExtendedKeyUsageOID.CLIENT_AUTH
+    builder = _builder(subject, authority.subject, key.public_key(), days)
+    builder = builder.add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+    builder = builder.add_extension(_key_usage(signs_certificates=False), critical=True)
+    builder = builder.add_extension(x509.ExtendedKeyUsage([purpose]), critical=True)
+    builder = builder.add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(authority_key.public_key()), critical=False)
+    certificate = builder.sign(authority_key, hashes.SHA256())
+    pem = serialization.Encoding.PEM
+    try:
+        _write(output, certificate.public_bytes(pem) + _key_text(key) + authority.public_bytes(pem), 0o600)
+    except OSError as error:
+        raise TlsError(f"cannot write {output}: {error}") from error
+
+
+def _read_authority(folder: Path) -> tuple[x509.Certificate, ec.EllipticCurvePrivateKey]:
+    try:
+        certificate = x509.load_pem_x509_certificate((folder / AUTHORITY_FILE).read_bytes())
+        key = serialization.load_pem_private_key((folder / KEY_FILE).read_bytes(), None)
+    except (OSError, ValueError) as error:
+        raise TlsError(f"no authority in {folder} ({error}); make one with: tilewright farm init-ca --ca {folder}") from error
+    if not isinstance(key, ec.EllipticCurvePrivateKey):
+        raise TlsError(f"the key in {folder} is of another kind than `tilewright farm init-ca` makes")
+    return certificate, key
+
+
+def _builder(subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey, days: int) -> x509.CertificateBuilder:
+    now = datetime.datetime.now(datetime.UTC)
+    builder = x509.CertificateBuilder(issuer_name=issuer, subject_name=subject, public_key=key, serial_number=x509.random_serial_number())
+    builder = builder.not_valid_before(now - CLOCK_SKEW).not_valid_after(now + datetime.timedelta(days=days))
+    return builder.add_extension(x509.SubjectKeyIdentifier.from_public_key(key), critical=False)
+
+
+def _key_usage(*, signs_certificates: bool) -> x509.KeyUsage:
+    return x509.KeyUsage(
+        digital_signature=not signs_certificates,
+        key_cert_sign=signs_certificates,
+        crl_sign=signs_certificates,
+        content_commitment=False,
+        key_encipherment=False,
+        data_encipherment=False,
+        key_agreement=False,
+        encipher_only=False,
+        decipher_only=False,
+    )
+
+
+def _key_text(key: ec.EllipticCurvePrivateKey) -> bytes:
+    return key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+
+
+def _write(path: Path, content: bytes, mode: int) -> None:
+    """A new file, never one that is there already."""
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
+        file.write(content)

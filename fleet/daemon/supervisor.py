@@ -1,0 +1,198 @@
+"""The daemon's first process: keeps an agent alive, and runs its candidates. It has one thread and never talks to the network.
+
+    agent --"run" {command}--> supervisor --fork--> sandboxed child      agent --"beat"--> supervisor, once a second
+    agent <--"ended" {ending}--                                          an agent that ends, or falls silent, is ended and started again
+
+In: `DaemonOptions`. Runs until SIGTERM or SIGINT. Whatever a candidate left behind is ended before the next one starts.
+"""
+
+import os
+import selectors
+import signal
+import socket
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from types import FrameType
+from typing import Any
+
+from fleet.backoff import Backoff
+from fleet.daemon.lines import LineReader, encode_line
+from fleet.daemon.options import DaemonOptions
+from fleet.daemon.processes import PR_SET_PDEATHSIG, adopt_orphans, end_children, prctl
+from fleet.daemon.sandbox import ChildCommand
+from fleet.daemon.sandboxed_child import ChildEnding, SandboxedChild, ThreadCounts, start_child
+from fleet.messages import Ending
+
+SILENCE_SECS = 20.0  # of an agent that beats every second: its process hangs, or was stopped
+STOP_SECS = 5.0
+READ_BYTES = 1 << 20
+AGENT_PROGRAM = "from fleet.daemon.agent import main; main()"
+UNUSABLE_EXIT_CODE = 2  # of an agent that cannot work with its options: starting it again would not help
+
+
+class Supervisor:
+    def __init__(self, options: DaemonOptions) -> None:
+        self._options = options
+        self._selector = selectors.DefaultSelector()
+        self._counts = ThreadCounts()
+        self._child: SandboxedChild | None = None
+        self._stopping = False
+
+    def run(self) -> int:
+        """The exit code of the daemon."""
+        adopt_orphans()
+        self._watch_signals()
+        backoff = Backoff()
+        while not self._stopping:
+            code = self._serve_agent()
+            if code == UNUSABLE_EXIT_CODE:
+                return code
+            if not self._stopping:
+                _say(f"the agent ended with code {code}; another one is started")
+                self._select(backoff.next_secs())
+        return 0
+
+    def _watch_signals(self) -> None:
+        """Signals wake the selector."""
+        self._waker, self._waker_end = socket.socketpair()
+        self._waker.setblocking(False)
+        self._waker_end.setblocking(False)
+        signal.set_wakeup_fd(self._waker_end.fileno(), warn_on_full_buffer=False)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._stop)
+        self._selector.register(self._waker, selectors.EVENT_READ)
+
+    def _stop(self, _number: int, _frame: FrameType | None) -> None:
+        self._stopping = True
+
+    def _serve_agent(self) -> int:
+        """Starts one and serves it until it has ended; its exit code."""
+        agent, self._agent = self._start_agent()
+        self._selector.register(self._agent, selectors.EVENT_READ)
+        self._reader = LineReader()
+        self._heard_at = time.monotonic()
+        try:
+            while agent.poll() is None and not self._stopping:
+                self._select(self._patience_secs())
+                self._look_after_child(agent.pid)
+                if time.monotonic() - self._heard_at > SILENCE_SECS:
+                    _say(f"the agent has said nothing for {SILENCE_SECS:.0f} s and is ended")
+                    break
+        finally:
+            code = self._end_agent(agent)
+        return code
+
+    def _start_agent(self) -> tuple["subprocess.Popen[bytes]", socket.socket]:
+        ours, theirs = socket.socketpair()
+        with theirs:
+            agent = subprocess.Popen(
+                [sys.executable, "-P", "-c", AGENT_PROGRAM, self._options.to_json(), str(theirs.fileno())],
+                pass_fds=(theirs.fileno(),),
+                stdin=subprocess.DEVNULL,
+                env={**os.environ, "PYTHONPATH": os.pathsep.join(entry or os.getcwd() for entry in sys.path)},
+                start_new_session=True,
+            )
+        return agent, ours
+
+    def _end_agent(self, agent: "subprocess.Popen[bytes]") -> int:
+        """The agent, its candidate and whatever either has left; the exit code."""
+        if self._child is not None:
+            self._child.kill("its daemon has ended")
+        with suppress(ProcessLookupError):
+            agent.terminate()
+        try:
+            code = agent.wait(STOP_SECS if self._stopping else 0.5)
+        except subprocess.TimeoutExpired:
+            agent.kill()
+            code = agent.wait()
+        end_children(spare=())
+        if self._child is not None:
+            self._close_child(self._child)
+        self._selector.unregister(self._agent)
+        self._agent.close()
+        return code
+
+    def _patience_secs(self) -> float:
+        if self._child is None:
+            return 1.0
+        return max(0.0, min(1.0, self._child.deadline - time.monotonic()))
+
+    def _select(self, patience_secs: float) -> None:
+        for key, _ in self._selector.select(patience_secs):
+            if key.fileobj is self._waker:
+                self._waker.recv(4096)
+            elif key.data is None:
+                self._read_agent()
+            elif not key.data.read(key.fd):
+                self._selector.unregister(key.fd)
+
+    def _read_agent(self) -> None:
+        """When the agent hangs up, its end is seen by `poll`."""
+        data = self._agent.recv(READ_BYTES)
+        if not data:
+            time.sleep(0.01)
+        for message in self._reader.feed(data):
+            self._heard_at = time.monotonic()
+            match message["op"]:
+                case "run":
+                    self._start_child(ChildCommand.from_json(message["command"]))
+                case "abort" if self._child is not None:
+                    self._child.kill("nobody waits for it any more")
+
+    def _start_child(self, command: ChildCommand) -> None:
+        try:
+            self._child = child = start_child(command, self._counts)
+        except OSError as error:
+            text = f"no process can be made: {error}"
+            self._tell(ChildEnding(ending=Ending.REFUSED, code=0, text=text, output=b"", errors=b"", secs=0.0))
+            return
+        for descriptor in child.outputs:
+            self._selector.register(descriptor, selectors.EVENT_READ, child)
+
+    def _look_after_child(self, agent: int) -> None:
+        child = self._child
+        if child is None:
+            return
+        if time.monotonic() >= child.deadline:
+            child.kill("timeout")
+        ended, status = os.waitpid(child.pid, os.WNOHANG if time.monotonic() < child.deadline else 0)
+        if not ended:
+            return
+        child.kill("")
+        if not end_children(spare=(agent,)):
+            self._power_cycle("a candidate cannot be ended")
+        self._close_child(child)
+        self._tell(child.ending(status))
+
+    def _close_child(self, child: SandboxedChild) -> None:
+        self._child = None
+        for descriptor in child.outputs:
+            with suppress(KeyError):
+                self._selector.unregister(descriptor)
+
+    def _tell(self, ending: ChildEnding) -> None:
+        message: dict[str, Any] = {"op": "ended", "ending": ending.to_json()}
+        with suppress(OSError):
+            self._agent.sendall(encode_line(message))
+
+    def _power_cycle(self, reason: str) -> None:
+        """The last resort, and the user's own command."""
+        command = self._options.power_cycle_command
+        _say(f"{reason}; {f'running {command!r}' if command else 'no --power-cycle-cmd was given'}")
+        if command:
+            subprocess.run(command, shell=True, stdin=subprocess.DEVNULL, timeout=60, check=False)
+
+
+def _say(text: str) -> None:
+    sys.stderr.write(f"tilewright device: {text}\n")
+    sys.stderr.flush()
+
+
+def die_with_parent(parent: int) -> None:
+    """Ask the kernel to end this process with the supervisor that started it."""
+    prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+    if os.getppid() != parent:
+        os._exit(1)

@@ -1,0 +1,71 @@
+"""`tilewright tracker`, the command line of the tracker. In: options. Next: `tracker.py`."""
+
+import argparse
+import asyncio
+import os
+import signal
+import sys
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+
+from fleet.address import Address
+from fleet.errors import FleetError
+from fleet.messages import DEFAULT_PORT
+from fleet.sizes import parse_size
+from fleet.tls import TlsBundle
+from fleet.tracker.options import TrackerOptions
+from fleet.tracker.tracker import serve
+
+
+def make_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="tilewright tracker", description="Bring the devices of a fleet and its clients together.")
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen at; this machine alone by default")
+    parser.add_argument("--port", type=int, default=DEFAULT_PORT, help=f"{DEFAULT_PORT} by default; 0 for any that is free")
+    parser.add_argument("--tls", type=Path, metavar="FILE", help="bundle made by `tilewright farm issue --role tracker`")
+    parser.add_argument("--insecure", action="store_true", help="listen beyond this machine without TLS")
+    parser.add_argument(
+        "--audit", type=Path, metavar="FILE", help="JSON lines of who came, was refused, ran what; standard error by default"
+    )
+    parser.add_argument("--silence", type=float, default=15.0, metavar="SECONDS", help="without a sign of life, who is gone; 15 by default")
+    parser.add_argument("--patience", type=float, default=60.0, metavar="SECONDS", help="that jobs wait for any device; 60 by default")
+    parser.add_argument("--max-file", type=parse_size, default=256 << 20, metavar="SIZE", help="largest file of a job; 256M by default")
+    parser.add_argument("--store-size", type=parse_size, default=2 << 30, metavar="SIZE", help="all files of jobs, on disk; 2G by default")
+    parser.add_argument("--store", type=Path, metavar="DIR", help="for the files of jobs, emptied at the start; a temporary one by default")
+    return parser
+
+
+def main(arguments: list[str] | None = None) -> int:
+    given = make_parser().parse_args(arguments)
+    with tempfile.TemporaryDirectory(prefix="tilewright-tracker-") as folder:
+        try:
+            options = TrackerOptions(
+                store=(given.store or Path(folder)) / "files",
+                address=Address(given.host, given.port),
+                bundle=None if given.tls is None else TlsBundle.read(given.tls),
+                insecure=given.insecure,
+                audit=given.audit,
+                silence_secs=given.silence,
+                patience_secs=given.patience,
+                max_blob_bytes=given.max_file,
+                store_bytes=given.store_size,
+            )
+            asyncio.run(_serve_until_stopped(options))
+        except FleetError as error:
+            sys.stderr.write(f"tilewright tracker: {error}\n")
+            return 2
+    return 0
+
+
+async def _serve_until_stopped(options: TrackerOptions) -> None:
+    """Until SIGTERM or SIGINT."""
+    task = asyncio.ensure_future(serve(options))
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, task.cancel)
+    with suppress(asyncio.CancelledError):
+        await task
+
+
+if __name__ == "__main__":
+    os.umask(0o022)
+    sys.exit(main())

@@ -1,0 +1,50 @@
+"""`tilewright farm`: the certificates of a fleet, from an authority of its own."""
+
+from pathlib import Path
+
+import click
+
+from fleet import Role
+from fleet.certificates import init_authority
+from fleet.certificates import issue as issue_bundle
+from tilewright.commands.fleet_errors import shown_as_errors
+
+DEFAULT_DAYS = 825
+
+authority_option = click.option(
+    "--ca",
+    "folder",
+    required=True,
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Folder of the authority; keep it off the network.",
+)
+
+
+@click.group()
+def farm() -> None:
+    """Make the certificates that a tracker, its devices and its clients know each other by."""
+
+
+@farm.command(name="init-ca")
+@authority_option
+def init_ca(folder: Path) -> None:
+    """Make an authority, once for a fleet."""
+    with shown_as_errors():
+        certificate = init_authority(folder)
+    click.echo(
+        f"Made an authority: {certificate}. Issue certificates with: tilewright farm issue --ca {folder} --role device NAME -o NAME.tls"
+    )
+
+
+@farm.command()
+@authority_option
+@click.option("--role", required=True, type=click.Choice([role.value for role in Role]), help="What the owner may be.")
+@click.option("-o", "--output", required=True, type=click.Path(path_type=Path), metavar="FILE", help="The bundle to write.")
+@click.option("--days", type=click.IntRange(min=1), default=DEFAULT_DAYS, show_default=True, help="How long it is valid.")
+@click.argument("name")
+def issue(folder: Path, role: str, output: Path, days: int, name: str) -> None:
+    """Write the bundle of one party: its certificate, its key and the authority, in one file that is given as --tls."""
+    with shown_as_errors():
+        issue_bundle(folder, Role(role), name, output, days)
+    click.echo(f"Wrote {output} for the {role} {name}, valid {days} days. It holds a private key: copy it by a way that you trust.")
