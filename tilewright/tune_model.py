@@ -4,15 +4,17 @@ Below: `tuner/tune.py`, the loop. Who watches: `tilewright/tune_views`.
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from math import inf
 
 from compiler.driver import runs_here
 from compiler.errors import TargetError
 from compiler.graph import predicted_cycles, weight_growth, workload_variants
-from compiler.target import Target
+from compiler.target import Target, host_cores
 from compiler.workload import Workload
 from measure import Builder, BuilderOptions, LocalRunner, RunnerOptions, place_workers
 from records_db import Database
+from tilewright.fleet_choice import MeasuringPlace
 from tilewright.model import Model
 from tilewright.resolve_target import resolve_target
 from tilewright.tune_result import TuneResult
@@ -49,6 +51,7 @@ def tune(
     on_event: Listener | None = None,
     command_line: str = "",
     max_rel_error: float = inf,
+    place: MeasuringPlace | None = None,
 ) -> TuneResult:
     """Search schedules for all kernels of a model (or for some workloads, with their weights) and keep every trial in `database`.
 
@@ -59,6 +62,7 @@ def tune(
     cost_model: what the tuner predicts times by. prior: what that model knows beforehand: "shipped", "none", or a file of
     `tilewright cost-model train`.
     max_rel_error: algorithms whose typical error, relative to a kernel's largest output, is above it are not tried.
+    place: where kernels are timed; None: on this machine. `tilewright.fleet_session` has one for the devices of a fleet.
     on_event: is told of every trial; see `show_progress`. command_line: kept with the session, for people.
     """
     if until is not None and not 0 < until < 1:
@@ -68,7 +72,7 @@ def tune(
     if cost_model not in COST_MODELS:
         raise ValueError(f"unknown cost model {cost_model!r}; known: {', '.join(COST_MODELS)}")
     resolved = resolve_target(target, threads)
-    if not runs_here(resolved):
+    if place is None and not runs_here(resolved):
         raise TargetError(f"candidates for {resolved.cpu} ({resolved.triple}) cannot be timed on this machine; tune for --target host")
     workloads = model.workloads(resolved) if isinstance(model, Model) else model
     tasks = [
@@ -90,13 +94,13 @@ def tune(
         seed=seed,
         command_line=command_line,
     )
+    running = RunnerOptions(threads=resolved.cores, footprint_bytes=min(_weight_bytes(workloads, resolved), 2 * resolved.l3_bytes))
+    if place is not None:
+        with Builder(BuilderOptions(workers=host_cores())) as builder, place.runner(builder, running) as (ahead, remote):
+            return TuneResult.of(tune_tasks(tasks, ahead, remote, database, options, on_event))
     placement = place_workers(resolved.cores)
-    running = RunnerOptions(
-        threads=resolved.cores,
-        footprint_bytes=min(_weight_bytes(workloads, resolved), 2 * resolved.l3_bytes),
-        cores=placement.timing,
-    )
-    with Builder(BuilderOptions(placement=placement)) as builder, LocalRunner(running, builder) as runner:
+    pinned = replace(running, cores=placement.timing)
+    with Builder(BuilderOptions(placement=placement)) as builder, LocalRunner(pinned, builder) as runner:
         return TuneResult.of(tune_tasks(tasks, builder, runner, database, options, on_event))
 
 

@@ -5,7 +5,7 @@
 What comes from a connection that has ended since finds nothing here and does nothing.
 """
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import count
 from typing import Any, Protocol
 
@@ -166,7 +166,7 @@ class Exchange:
             code=result.code,
             secs=round(result.secs, 4),
         )
-        self._answer(queued.client, queued.job, result)
+        self._answer(queued.client, queued.job, replace(result, device=device.name))
         self._assign(device.key)
 
     def tick(self, now: float) -> None:

@@ -9,9 +9,9 @@ import click
 
 from fleet import Address, Device, DeviceRow, TlsBundle
 from fleet.client import FarmClient, FarmOptions
-from tilewright.commands.fleet_errors import shown_as_errors
 from tilewright.commands.options import format_option, insecure_option, tls_option, tracker_option
 from tilewright.commands.print_rows import print_json, print_rows
+from tilewright.fleet_errors import shown_as_errors
 
 KEY_COLUMNS = ("key", "total", "free", "queued")
 DEVICE_COLUMNS = ("key", "device", "model", "cores", "who", "seen_secs_ago", "temperature_c", "clock_mhz", "throttled", "sandbox", "target")

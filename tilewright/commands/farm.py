@@ -7,7 +7,7 @@ import click
 from fleet import Role
 from fleet.certificates import init_authority
 from fleet.certificates import issue as issue_bundle
-from tilewright.commands.fleet_errors import shown_as_errors
+from tilewright.fleet_errors import shown_as_errors
 
 DEFAULT_DAYS = 825
 

@@ -4,7 +4,7 @@ import shlex
 import signal
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from math import inf
 from pathlib import Path
@@ -18,13 +18,18 @@ from tilewright.commands.options import (
     Shapes,
     database_option,
     database_url,
+    insecure_option,
     load_model,
     max_rel_error_option,
     model_argument,
     shape_option,
     target_option,
     threads_option,
+    tls_option,
+    tracker_option,
 )
+from tilewright.fleet_choice import FleetChoice, MeasuringPlace
+from tilewright.optional_modules import load_optional
 from tilewright.resolve_target import resolve_target
 from tilewright.tune_model import tune as tune_model
 from tilewright.tune_views import SessionHeading, choose_view
@@ -55,6 +60,7 @@ class TuneCommand:
     seed: int
     max_rel_error: float
     shapes: Shapes
+    fleet: FleetChoice | None
 
     def words(self, trials: int | None, minutes: float | None) -> str:
         """To type for the same with another budget."""
@@ -73,6 +79,7 @@ class TuneCommand:
         for option, value in rest.items():
             if value is not None:
                 words += [option, f"{value:g}" if isinstance(value, float) else str(value)]
+        words += self.fleet.words if self.fleet else []
         for name, shape in self.shapes:
             words += ["--shape", f"{name}={','.join(map(str, shape))}"]
         return shlex.join(words)
@@ -113,13 +120,21 @@ class TuneCommand:
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of the search's random choices.")
 @max_rel_error_option
 @shape_option
+@tracker_option(required=False)
+@click.option("--key", help="Which devices of the tracker to measure on, such as pi3b.")
+@tls_option
+@insecure_option
+@click.option("--priority", type=click.IntRange(-1000, 1000), default=0, show_default=True, help="Larger goes first at the tracker.")
+@click.option("--devices", type=click.IntRange(min=1), default=1, show_default=True, help="How many devices with the key to use at once.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object per event.")
 @click.pass_context
 def tune(ctx: click.Context, /, as_json: bool, **options: object) -> None:
     """Search the fastest kernels for MODEL on this machine and keep every trial in a database.
 
+    With --tracker and --key they are timed on the devices of a fleet instead, for which --target host means what those were started with.
     What the database knows already is not measured again. Ctrl-C ends the search and loses nothing.
     """
+    options["fleet"] = _fleet_choice({name: options.pop(name) for name in ("tracker", "key", "bundle", "insecure", "priority", "devices")})
     command = TuneCommand(**options)  # type: ignore[arg-type] # click has checked and converted them
     result = None
     with terminated_as_interrupted(), suppress(KeyboardInterrupt):
@@ -133,8 +148,10 @@ def tune(ctx: click.Context, /, as_json: bool, **options: object) -> None:
 
 def _search(command: TuneCommand, as_json: bool) -> TuneResult:
     model = load_model(command.model_path, command.shapes)
-    target = resolve_target(command.target, command.threads)
-    with Database(database_url(command.url)) as database:
+    with ExitStack() as stack:
+        place = _open_fleet(command.fleet, stack)
+        target = (place.resolve_target if place else resolve_target)(command.target, command.threads)
+        database = stack.enter_context(Database(database_url(command.url)))
         heading = SessionHeading(model=model.name, target=target, database=database.url, tuner=command.tuner)
         with choose_view(heading, sys.stdout, as_json=as_json) as view:
             return tune_model(
@@ -151,7 +168,23 @@ def _search(command: TuneCommand, as_json: bool) -> TuneResult:
                 on_event=view,
                 command_line=command.words(command.trials, command.minutes),
                 max_rel_error=command.max_rel_error,
+                place=place,
             )
+
+
+def _fleet_choice(options: dict[str, object]) -> FleetChoice | None:
+    if options["tracker"] is None and options["key"] is None:
+        return None
+    if options["tracker"] is None or options["key"] is None:
+        raise click.UsageError("--tracker and --key belong together: where the devices are, and which of them")
+    return FleetChoice(**options)  # type: ignore[arg-type] # click has checked and converted them
+
+
+def _open_fleet(choice: FleetChoice | None, stack: ExitStack) -> MeasuringPlace | None:
+    if choice is None:
+        return None
+    place: MeasuringPlace = stack.enter_context(load_optional("tilewright.fleet_session", "fleet").open_fleet(choice))
+    return place
 
 
 def _say(line: str, as_json: bool) -> None:
