@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.local_fleet import LocalFleet, local_fleet, wait_for, wait_for_devices
 from fleet import Blob, Ending, JobResult
 from fleet.client import FarmClient
 from fleet.daemon.sandbox import choose_kind
 from fleet.errors import FleetError
-from tests.fleet.conftest import MARK, LocalFleet, check_no_orphans, local_fleet, make_job, wait_for, wait_for_devices
+from tests.fleet.conftest import MARK, check_no_orphans, make_job
 
 
 def works(kind: str) -> bool:

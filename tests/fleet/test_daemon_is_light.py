@@ -8,8 +8,9 @@ from pathlib import Path
 import psutil
 import pytest
 
+from benchmarks.local_fleet import LocalFleet, wait_for_devices
 from fleet import Blob
-from tests.fleet.conftest import LocalFleet, make_job, wait_for_devices
+from tests.fleet.conftest import make_job
 
 HEAVY = {"numpy", "llvmlite", "xgboost", "sqlalchemy", "scipy", "sklearn", "onnx", "rich", "cryptography", "pandas", "bokeh"}
 OWN_OTHERS = {"compiler", "schedule_space", "measure", "records_db", "tuner", "tilewright"}

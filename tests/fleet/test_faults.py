@@ -12,9 +12,10 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.local_fleet import LocalFleet, wait_for, wait_for_devices
 from fleet import Blob, ConnectionLostError, Ending, FleetError, JobResult
 from fleet.client import FarmClient
-from tests.fleet.conftest import MARK, LocalFleet, make_job, wait_for, wait_for_devices
+from tests.fleet.conftest import MARK, make_job
 
 FREE_SECS = 45.0
 QUICK_SILENCE = ("--silence", "3")

@@ -17,11 +17,12 @@ from distributed.comm import connect as dask_connect
 from distributed.comm import listen as dask_listen
 from distributed.protocol import ToPickle
 
+from benchmarks.local_fleet import LocalFleet, local_fleet, wait_for, wait_for_devices
 from fleet import Blob, FleetError, RefusedError, Role, TlsBundle
 from fleet.certificates import issue
 from fleet.messages import PROTOCOL
 from fleet.wire import connect
-from tests.fleet.conftest import LocalFleet, local_fleet, make_job, wait_for, wait_for_devices
+from tests.fleet.conftest import make_job
 
 JOIN = {"op": "join", "protocol": PROTOCOL, "role": "client", "name": "me", "instance": "1"}
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from benchmarks.local_fleet import local_fleet, wait_for_devices
 from compiler.driver import compile_kernel
 from compiler.target import Target
 from fleet import Device, DeviceRow, describe_host
@@ -25,7 +26,7 @@ from measure import (
 from measure.remote import MeasureAhead, RemoteOptions, RemoteRunner, choose_group
 from measure.remote.job_text import arrays_file, read_times
 from schedule_space import default_schedule
-from tests.fleet.conftest import bundles, local_fleet, wait_for_devices
+from tests.fleet.conftest import bundles
 from tests.measure.planted_kernels import planted
 from tests.schedule_space.workloads import matmul
 
