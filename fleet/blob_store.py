@@ -38,6 +38,7 @@ class BlobStore:
         self._max_blob_bytes = max_blob_bytes
         self._max_bytes = max_bytes
         self._identities: OrderedDict[str, tuple[int, int, int]] = OrderedDict()
+        self._used_bytes = 0
         self._pins: Counter[str] = Counter()
         self._arriving: dict[str, _Arriving] = {}
         self._known: set[str] = set()  # arriving though they are here
@@ -61,8 +62,10 @@ class BlobStore:
         self._pins.update(digests)
 
     def unpin(self, digests: Iterable[str]) -> None:
-        self._pins.subtract(digests)
-        self._pins += Counter()
+        for digest in digests:
+            self._pins[digest] -= 1
+            if self._pins[digest] <= 0:
+                del self._pins[digest]
 
     def add_piece(self, source: str, message: Message) -> str | None:
         """The digest when this piece completes a blob; pieces of one source come in order. Raises `MessageError`, and drops the blob."""
@@ -120,7 +123,10 @@ class BlobStore:
         os.replace(arriving.file.name, path)
         arriving.file.close()
         del self._arriving[key]
+        if digest in self._identities:
+            self._used_bytes -= self._identities[digest][1]
         self._identities[digest] = _identity(path)
+        self._used_bytes += self._identities[digest][1]
         return digest
 
     def _drop(self, key: str) -> None:
@@ -130,20 +136,21 @@ class BlobStore:
             Path(arriving.file.name).unlink(missing_ok=True)
 
     def _make_room(self, size: int) -> None:
+        """The least recently used go, some more than have to, so that this is rare."""
         free = self._max_bytes - size - sum(arriving.total for arriving in self._arriving.values())
-        held = {digest: identity[1] for digest, identity in self._identities.items()}
-        used = sum(held.values())
-        for digest, bytes_held in held.items():
-            if used <= free:
+        if self._used_bytes <= free:
+            return
+        for digest in [digest for digest in self._identities if not self._pins[digest]]:
+            self._forget(digest)
+            if self._used_bytes <= free - self._max_bytes // 16:
                 return
-            if not self._pins[digest]:
-                self._forget(digest)
-                used -= bytes_held
-        if used > free:
-            raise MessageError(f"no room for a file of {size} bytes: {self._max_bytes} are set aside, and what is there is in use")
+        if self._used_bytes <= free:
+            return
+        raise MessageError(f"no room for a file of {size} bytes: {self._max_bytes} are set aside, and what is there is in use")
 
     def _forget(self, digest: str) -> None:
-        self._identities.pop(digest, None)
+        _, size, _ = self._identities.pop(digest)
+        self._used_bytes -= size
         (self._folder / digest).unlink(missing_ok=True)
 
 

@@ -28,6 +28,7 @@ from fleet.wire import Connection, connect
 ALIVE_SECS = 2.0
 SMALL_BYTES = 256 << 10  # files up to this are sent without being asked for
 ANSWER_SECS = 20.0
+REMEMBERED = 20_000  # files that were sent; what is forgotten is sent again
 
 
 def default_user() -> str:
@@ -233,6 +234,8 @@ class FarmClient:
     def _send_job(self, asked: _Asked) -> None:
         if self._outbox is None:
             return
+        if len(self._sent) > REMEMBERED:
+            self._sent.clear()
         self._send_files({digest for digest, blob in asked.blobs.items() if len(blob.data) <= SMALL_BYTES} - self._sent)
         self._outbox.send_after_files([asked.job.to_message("submit")])
 

@@ -13,6 +13,7 @@ from fleet.tracker.session import Session
 from fleet.wire import Connection
 
 MAX_DIGESTS = 1000
+REMEMBERED = 20_000  # files that a device was sent; what is forgotten is sent again
 
 
 class DeviceSession(Session):
@@ -52,6 +53,8 @@ class DeviceSession(Session):
         """The files that the device has not been sent, then the job; the device knows it by a number."""
         ticket = str(queued.number)
         self._places[ticket] = queued.place
+        if len(self._sent) > REMEMBERED:
+            self._sent.clear()
         new = [digest for digest in queued.job.digests if digest not in self._sent]
         self._sent.update(new)
         self.outbox.send_after_files(self._files(new))

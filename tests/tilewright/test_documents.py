@@ -13,7 +13,19 @@ from tests.tilewright.models import save_classifier
 ROOT = Path(__file__).parent.parent.parent
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
 COMMANDS = ("tune", "compile", "run", "bench", "explain", "report")
-PACKAGES = ("tilewright", "tuner", "records_db", "measure", "schedule_space", "compiler", "benchmarks", "examples", "notebooks", "tests")
+PACKAGES = (
+    "tilewright",
+    "tuner",
+    "records_db",
+    "measure",
+    "schedule_space",
+    "compiler",
+    "fleet",
+    "benchmarks",
+    "examples",
+    "notebooks",
+    "tests",
+)
 
 
 def by_name(path: Path) -> str:
