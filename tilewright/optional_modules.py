@@ -15,4 +15,6 @@ def load_optional(name: str, extra: str) -> Any:
     try:
         return importlib.import_module(name)
     except ModuleNotFoundError as error:
-        raise MissingPackageError(f"this needs the package {error.name}: pip install 'tilewright[{extra}]'") from error
+        raise MissingPackageError(
+            f"this needs the package {(error.name or name).partition('.')[0]}: pip install 'tilewright[{extra}]'"
+        ) from error
