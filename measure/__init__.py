@@ -5,7 +5,7 @@ from measure.builder import Builder, BuilderOptions, BuildTicket
 from measure.ceiling import Ceiling, CeilingLoops, measure_ceiling
 from measure.errors import MeasureError
 from measure.measurement import Measurement, MeasureStatus, Verification
-from measure.paired_comparison import VERDICT_FACT, Judged, Verdict, compare_kernels, sign_test
+from measure.paired_comparison import VERDICT_FACT, Judged, Verdict, compare_kernels, judge_rounds, sign_test
 from measure.placement import Placement, place_workers
 from measure.reference import ReferenceCase, make_reference_case
 from measure.reference_kernel import READING_FACT, ReferenceKernel
@@ -53,6 +53,7 @@ __all__ = [
     "describe_host",
     "make_reference_case",
     "measure_ceiling",
+    "judge_rounds",
     "measure_roofline",
     "place_workers",
     "sign_test",

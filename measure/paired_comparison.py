@@ -39,7 +39,7 @@ class Judged:
 def compare_kernels(kernels: Sequence[TimeCalls], rounds: int, sample_secs: float) -> list[Judged]:
     """rounds: at most. The kernels come in the order of preference among equals."""
     calls = [calls_per_sample(time_calls, sample_secs, time_calls(1))[0] for time_calls in kernels]
-    looks = [look for look in LOOKS if look <= rounds]
+    looks = _looks(rounds)
     taken: list[list[float]] = [[] for _ in kernels]
     running = list(range(len(kernels)))
     for number in range(1, rounds + 1):
@@ -47,11 +47,36 @@ def compare_kernels(kernels: Sequence[TimeCalls], rounds: int, sample_secs: floa
             kernels[position](1)  # the others have taken the caches
             taken[position].append(kernels[position](calls[position]))
         if number in looks:
-            leader = _leader(taken, running)
-            running = [each for each in running if each == leader or sign_test(taken[leader], taken[each]) >= ALPHA / len(looks)]
+            running = _left(taken, running, len(looks))
             if len(running) == 1:
                 break
     return _judge(taken, running)
+
+
+def judge_rounds(taken: Sequence[Sequence[float]]) -> list[Judged]:
+    """The same of samples that are there already, one of each kernel per round, in rounds as `compare_kernels` makes them."""
+    rounds = len(taken[0])
+    looks = _looks(rounds)
+    running, lengths = list(range(len(taken))), [rounds] * len(taken)
+    for look in looks:
+        left = _left([times[:look] for times in taken], running, len(looks))
+        for position in running:
+            if position not in left or len(left) == 1:
+                lengths[position] = look
+        running = left
+        if len(running) == 1:
+            break
+    return _judge([times[:length] for times, length in zip(taken, lengths, strict=True)], running)
+
+
+def _looks(rounds: int) -> list[int]:
+    return [look for look in LOOKS if look <= rounds]
+
+
+def _left(taken: Sequence[Sequence[float]], running: Sequence[int], looks: int) -> list[int]:
+    """Those that have not lost by now."""
+    leader = _leader(taken, running)
+    return [each for each in running if each == leader or sign_test(taken[leader], taken[each]) >= ALPHA / looks]
 
 
 def sign_test(faster: Sequence[float], slower: Sequence[float]) -> float:

@@ -5,7 +5,7 @@
  *
  *     times STOPPED_EARLY ERROR SECONDS...      ERROR: largest error relative to the largest output, inf, or - where none was asked for
  *
- * The rules of sampling are those of measure/sampling.py. Exit codes: 0, or 3 with a line on standard error. */
+ * The rules of sampling are those of measure/sampling.py and measure/sequential_rule.py. Exit codes: 0, or 3 with a line on standard error. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
@@ -21,8 +21,8 @@
 
 #include "tilewright_runtime.h"
 
-enum { ALIGNMENT = 64, HUGE_PAGE = 2 << 20, MAX_COPIES = 64, MAX_CALLS = 100000, MAX_SAMPLES = 256, FORMAT = 1 };
-static const double HOPELESS = 10.0;
+enum { ALIGNMENT = 64, HUGE_PAGE = 2 << 20, MAX_COPIES = 64, MAX_CALLS = 100000, MAX_SAMPLES = 256, FORMAT = 2 };
+static const double HOPELESS = 10.0, ALPHA = 0.02;
 
 typedef struct {
     char role; /* a: argument, p: packed, o: output, w: workspace */
@@ -64,6 +64,14 @@ typedef struct {
     int max_samples;
     double budget_secs;
 } sampling;
+
+/* verify_below: infinity for any. best: samples of the fastest candidate so far. */
+typedef struct {
+    double abandon_above;
+    double verify_below;
+    int best_count;
+    double best[MAX_SAMPLES];
+} limits;
 
 static int input_count, output_count;
 static tensor *inputs, *outputs;
@@ -262,23 +270,38 @@ static int64_t calls_per_sample(kernel *k, double sample_secs, double first, dou
     return (int64_t)fmax(1, fmin(MAX_CALLS, ceil(sample_secs / *estimate)));
 }
 
-static int take_samples(kernel *k, sampling s, double abandon_above, double refine_below, double *taken, int *stopped_early) {
+/* As measure/sequential_rule.py: could so many samples come from a kernel as fast as the best one? (b + n choose n) / (k + n choose n) */
+static int is_behind(const double *samples, int count, const limits *l) {
+    double fastest = INFINITY, best = INFINITY, chance = 1.0;
+    int above = 0;
+    for (int i = 0; i < count; i++) fastest = fmin(fastest, samples[i]);
+    for (int i = 0; i < l->best_count; i++) {
+        best = fmin(best, l->best[i]);
+        above += l->best[i] >= fastest;
+    }
+    if (count == 0 || l->best_count == 0 || fastest <= best) return 0;
+    for (int i = 1; i <= count; i++) chance *= (double)(above + i) / (double)(l->best_count + i);
+    return chance < ALPHA;
+}
+
+static int take_samples(kernel *k, sampling s, const limits *l, double *taken, int *stopped_early) {
     double first = time_calls(k, 1), estimate;
     *stopped_early = 0;
-    if (first > abandon_above) {
-        double again = first > HOPELESS * abandon_above ? first : time_calls(k, 1);
-        if (fmin(first, again) > abandon_above) {
+    if (first > l->abandon_above) {
+        double again = first > HOPELESS * l->abandon_above ? first : time_calls(k, 1);
+        if (fmin(first, again) > l->abandon_above) {
             *stopped_early = 1;
             taken[0] = fmin(first, again);
             return 1;
         }
     }
     int64_t calls = calls_per_sample(k, s.sample_secs, first, &estimate);
-    double fitting = s.budget_secs / ((double)calls * estimate), best = INFINITY;
+    double fitting = floor(s.budget_secs / ((double)calls * estimate)), wanted = fmax(s.min_samples, fmin(s.max_samples, fitting));
     int count = 0;
-    for (; count < s.min_samples; count++) best = fmin(best, taken[count] = time_calls(k, calls));
-    if (best < refine_below)
-        for (; count < s.max_samples && count < fitting; count++) taken[count] = time_calls(k, calls);
+    while (count < wanted && !*stopped_early) {
+        taken[count++] = time_calls(k, calls);
+        *stopped_early = is_behind(taken, count, l);
+    }
     return count;
 }
 
@@ -336,11 +359,11 @@ static void print_times(int stopped_early, double error, const double *times, in
     printf("\n");
 }
 
-static void run_one(kernel *k, sampling s, double abandon_above, double refine_below, double verify_below) {
+static void run_one(kernel *k, sampling s, const limits *l) {
     double taken[MAX_SAMPLES], best = INFINITY;
-    int stopped_early, count = take_samples(k, s, abandon_above, refine_below, taken, &stopped_early);
+    int stopped_early, count = take_samples(k, s, l, taken, &stopped_early);
     for (int i = 0; i < count; i++) best = fmin(best, taken[i]);
-    print_times(stopped_early, !stopped_early && best < verify_below ? verify(k) : -1.0, taken, count);
+    print_times(stopped_early, !stopped_early && best < l->verify_below ? verify(k) : -1.0, taken, count);
 }
 
 /* A B C C B A ..., so that drift of the machine hits all alike. */
@@ -370,7 +393,12 @@ int main(void) {
     sampling s = {number(), (int)whole(), (int)whole(), number()};
     if (s.max_samples > MAX_SAMPLES || s.min_samples > MAX_SAMPLES) fail("at most %d samples are taken", MAX_SAMPLES);
     expect("limits");
-    double abandon_above = number(), refine_below = number(), verify_below = number();
+    static limits l;
+    l.abandon_above = number();
+    l.verify_below = number();
+    l.best_count = (int)whole();
+    if (l.best_count > MAX_SAMPLES) fail("at most %d samples of the best candidate are looked at", MAX_SAMPLES);
+    for (int i = 0; i < l.best_count; i++) l.best[i] = number();
     expect("rounds");
     int rounds = (int)whole();
     int64_t input_bytes = read_tensors("inputs", &input_count, &inputs), output_bytes = read_tensors("outputs", &output_count, &outputs);
@@ -382,7 +410,7 @@ int main(void) {
     kernel *kernels = calloc((size_t)count + 1, sizeof(kernel));
     for (int i = 0; i < count; i++) read_kernel(&kernels[i]);
     if (rounds > 0) compare(kernels, count, rounds, s.sample_secs);
-    else run_one(&kernels[0], s, abandon_above, refine_below, verify_below);
+    else run_one(&kernels[0], s, &l);
     fflush(stdout);
     _exit(0);
 }

@@ -19,7 +19,8 @@ from measure.reference import ReferenceCase
 from measure.request import RunLimits
 from measure.sampling import SamplingOptions
 
-JOB_FORMAT = 1
+JOB_FORMAT = 2
+MAX_SAMPLES = 256  # that a harness keeps
 ROLES = {ParamRole.ARGUMENT: "a", ParamRole.PACKED: "p", ParamRole.OUTPUT: "o", ParamRole.WORKSPACE: "w"}
 
 
@@ -45,14 +46,15 @@ class CandidateTimes:
 
 def job_text(settings: JobSettings, case: ReferenceCase, candidates: Sequence[Artifact]) -> bytes:
     sampling, limits = settings.sampling, settings.limits
-    bounds = (limits.abandon_above_secs, limits.refine_below_secs, limits.verify_below_secs)
+    bounds = (limits.abandon_above_secs, limits.verify_below_secs)
+    best = limits.best_run_secs[:MAX_SAMPLES]
     constant = [argument.constant for argument in case.workload.arguments]
     lines = [
         f"tilewright-job {JOB_FORMAT}",
         f"threads {settings.threads}",
         f"footprint {settings.footprint_bytes}",
         f"sampling {sampling.sample_secs!r} {sampling.min_samples} {sampling.max_samples} {sampling.budget_secs!r}",
-        f"limits {' '.join(repr(inf if bound is None else bound) for bound in bounds)}",
+        f"limits {' '.join(repr(inf if bound is None else bound) for bound in bounds)} {len(best)} {' '.join(map(repr, best))}",
         f"rounds {settings.rounds}",
         *_tensor_lines("inputs", case.inputs, constant),
         *_tensor_lines("outputs", case.outputs, [False] * len(case.outputs)),

@@ -23,10 +23,19 @@ class MeasureAhead:
 
     def _ahead(self, stream: Iterator[tuple[int, Built | Measurement]]) -> Iterator[tuple[int, Built | Measurement]]:
         window: deque[tuple[int, Built | Measurement]] = deque()
-        for position, built in stream:
-            if isinstance(built, Built):
-                self._runner.prefetch(built)
-            window.append((position, built))
-            if len(window) > self._runner.slots:
+        try:
+            for position, built in stream:
+                if isinstance(built, Built):
+                    self._runner.prefetch(built)
+                window.append((position, built))
+                if len(window) > self._runner.slots:
+                    yield window.popleft()
+            while window:
                 yield window.popleft()
-        yield from window
+        finally:  # the search wants no more of them
+            for _, built in window:
+                if isinstance(built, Built):
+                    self._runner.forget(built)
+            close = getattr(stream, "close", None)
+            if close is not None:
+                close()

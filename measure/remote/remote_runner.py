@@ -8,7 +8,7 @@ import uuid
 from collections import OrderedDict
 from collections.abc import Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import inf
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from compiler.workload import Workload
 from fleet import Blob, Device, Ending, FleetError, Job, JobResult, describe_host
 from fleet.client import FarmClient
 from measure.errors import MeasureError
+from measure.paired_comparison import VERDICT_FACT, judge_rounds
 from measure.measurement import Measurement, MeasureStatus, Verification
 from measure.reference import ReferenceCase, make_reference_case
 from measure.remote.choose_device import DeviceGroup, choose_group
@@ -101,6 +102,12 @@ class RemoteRunner:
         limits = self._limits.get(built.request.workload.key, RunLimits())
         self._under_way[id(built)] = (built, self._start(built, limits))
 
+    def forget(self, built: Built) -> None:
+        """What `prefetch` started is not asked for."""
+        _, pending = self._under_way.pop(id(built), (built, None))
+        if pending is not None:
+            pending.cancel()
+
     def _start(self, built: Built, limits: RunLimits) -> "PendingMeasurement":
         settings = JobSettings(
             threads=self._threads(built.request.target),
@@ -119,7 +126,7 @@ class RemoteRunner:
             sampling=SamplingOptions(sample_secs=self._running.comparison_secs),
             rounds=self._running.comparison_rounds,
         )
-        return PendingMeasurement(self, candidates, settings).results()
+        return with_verdicts(PendingMeasurement(self, candidates, settings).results())
 
     def close(self) -> None:
         """Gives up what is under way."""
@@ -203,6 +210,9 @@ class PendingMeasurement:
                     return _measurements(self._candidates, result, self._runner.input_seed)
         raise MeasureError(f"the fleet could not measure in {TRIES} tries: {result.text}")
 
+    def cancel(self) -> None:
+        self._future.cancel()
+
     def _wait(self) -> JobResult:
         try:
             return self._future.result()
@@ -239,6 +249,20 @@ def _measurements(candidates: Sequence[Built], result: JobResult, seed: int) -> 
         case Ending.EXITED:
             error = f"the kernel could not be run: {error}"
     return [_measurement(built, result, entry, status, error, seed) for built, entry in zip(candidates, times, strict=True)]
+
+
+def with_verdicts(compared: Sequence[Measurement]) -> list[Measurement]:
+    """What a comparison came to, among the facts of those that have times."""
+    timed = [measurement for measurement in compared if measurement.run_secs]
+    judged = iter(judge_rounds([measurement.run_secs for measurement in timed]) if timed else ())
+    result = []
+    for measurement in compared:
+        if measurement.run_secs:
+            each = next(judged)
+            facts = (*measurement.facts, (VERDICT_FACT, str(each.verdict)), ("verdict_p", each.p))
+            measurement = replace(measurement, run_secs=each.run_secs, facts=facts)
+        result.append(measurement)
+    return result
 
 
 def _measurement(

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from measure import Verdict, compare_kernels, sign_test
+from measure import Verdict, compare_kernels, judge_rounds, sign_test
 from measure.paired_comparison import LOOKS
 
 
@@ -66,3 +66,17 @@ def test_too_few_rounds_decide_nothing() -> None:
 def test_the_sign_test_counts_rounds(ahead: int, of: int, p: float) -> None:
     assert sign_test([1.0] * of, [2.0] * ahead + [0.5] * (of - ahead)) == pytest.approx(p)
     assert sign_test([1.0], [1.0]) == 1.0
+
+
+def test_samples_that_are_there_already_are_judged_alike() -> None:
+    rng = np.random.default_rng(4)
+    for spread in (0.0, 0.01, 0.05, 0.3):
+        taken = [[secs * (1 + 0.02 * rng.random()) for _ in range(32)] for secs in (1.0 + spread, 1.0, 1.0 + 2 * spread)]
+        clocks = [iter([times[0], *(each for secs in times for each in (secs, secs))]) for times in taken]
+        turns = compare_kernels([lambda _, clock=clock: next(clock) for clock in clocks], 32, 0.5)  # type: ignore[misc]
+        assert judge_rounds(taken) == turns
+
+
+def test_of_one_there_is_nothing_to_judge() -> None:
+    (alone,) = judge_rounds([[1.0] * 8])
+    assert alone.verdict is Verdict.WON

@@ -14,6 +14,8 @@ from compiler.target import Target
 from fleet import Device, DeviceRow, describe_host
 from fleet.client import FarmClient
 from measure import (
+    VERDICT_FACT,
+    Verdict,
     BuildRequest,
     Built,
     LocalRunner,
@@ -123,9 +125,13 @@ def test_limits(runner: RemoteRunner) -> None:
     assert len(slow.run_secs) == 1
     assert slow.verification is None
     assert runner.run(planted("good"), RunLimits(verify_below_secs=1e-12)).verification is None
-    coarse = runner.run(planted("good"), RunLimits(refine_below_secs=1e-12, verify_below_secs=1.0))
-    check_good(coarse)
-    assert len(coarse.run_secs) == OPTIONS.sampling.min_samples
+    behind = runner.run(planted("good"), RunLimits(best_run_secs=(1e-12,) * 10, verify_below_secs=1.0))
+    assert behind.stopped_early
+    assert len(behind.run_secs) == 2
+    assert behind.verification is None
+    ahead = runner.run(planted("good"), RunLimits(best_run_secs=(1.0,) * 10, verify_below_secs=1.0))
+    check_good(ahead)
+    assert not ahead.stopped_early
 
 
 def test_a_kernel_with_packed_weights_that_are_cold(client: FarmClient) -> None:
@@ -139,6 +145,7 @@ def test_a_comparison(runner: RemoteRunner) -> None:
     check_good(measurements[1])
     assert measurements[2].status is MeasureStatus.WRONG_ANSWER
     assert [len(measurement.run_secs) for measurement in measurements] == [3, 3, 0]
+    assert [dict(measurement.facts).get(VERDICT_FACT) for measurement in measurements] == [Verdict.CHOSEN, Verdict.TIED, None]
     assert runner.compare([]) == []
 
 
