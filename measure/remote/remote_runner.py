@@ -17,8 +17,8 @@ from compiler.workload import Workload
 from fleet import Blob, Device, Ending, FleetError, Job, JobResult, describe_host
 from fleet.client import FarmClient
 from measure.errors import MeasureError
-from measure.paired_comparison import VERDICT_FACT, judge_rounds
 from measure.measurement import Measurement, MeasureStatus, Verification
+from measure.paired_comparison import VERDICT_FACT, judge_rounds
 from measure.reference import ReferenceCase, make_reference_case
 from measure.remote.choose_device import DeviceGroup, choose_group
 from measure.remote.job_text import CandidateTimes, JobSettings, arrays_file, candidate_name, job_text, read_times

@@ -15,7 +15,6 @@ from fleet import Device, DeviceRow, describe_host
 from fleet.client import FarmClient
 from measure import (
     VERDICT_FACT,
-    Verdict,
     BuildRequest,
     Built,
     LocalRunner,
@@ -24,6 +23,7 @@ from measure import (
     MeasureStatus,
     RunLimits,
     RunnerOptions,
+    Verdict,
 )
 from measure.remote import MeasureAhead, RemoteOptions, RemoteRunner, choose_group
 from measure.remote.job_text import arrays_file, read_times
