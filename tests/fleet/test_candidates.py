@@ -52,16 +52,16 @@ def check_free(fleet: LocalFleet, client: FarmClient) -> None:
         ("kill -SEGV $$", Ending.KILLED, "killed by SIGSEGV"),
         ("kill -KILL $$", Ending.KILLED, "killed by SIGKILL (out of memory?)"),
         ("while :; do :; done", Ending.TIMEOUT, "killed after 1"),
-        (f"sleep {MARK}", Ending.TIMEOUT, "killed after 1"),
-        (f"sleep {MARK} & sleep {MARK} & exit 0", Ending.EXITED, "exited with code 0"),
-        (f"setsid sleep {MARK} & (setsid setsid sleep {MARK} &) & wait", Ending.TIMEOUT, "killed after 1"),
+        ("sleep MARK", Ending.TIMEOUT, "killed after 1"),
+        ("sleep MARK & sleep MARK & exit 0", Ending.EXITED, "exited with code 0"),
+        ("setsid sleep MARK & (setsid setsid sleep MARK &) & wait", Ending.TIMEOUT, "killed after 1"),
         ("yes", Ending.KILLED, "wrote more than is allowed to its output"),
         ("trap '' TERM INT HUP; while :; do sleep 0.1; done", Ending.TIMEOUT, "killed after 1"),
     ],
 )
 def test_misdeeds(device: tuple[LocalFleet, FarmClient], script: str, ending: Ending, text: str) -> None:
     fleet, client = device
-    result = run(client, script, timeout_secs=1.0)
+    result = run(client, script.replace("MARK", MARK), timeout_secs=1.0)
     assert result.ending is ending
     assert text in result.text
     check_free(fleet, client)
