@@ -118,7 +118,7 @@ def read_options() -> argparse.Namespace:
     parser.add_argument("--suite", choices=("ceiling", "past-vendors"), default="ceiling", help="what to compare with (default: ceiling)")
     parser.add_argument("--kernels", help=f"names separated by commas; past-vendors also takes sections. Of ceiling: {', '.join(KERNELS)}")
     parser.add_argument("--trials", type=int, default=64, help="new ones per kernel, over all its forms (default: 64)")
-    parser.add_argument("--tuner", default="xgb", help="search strategy (default: xgb)")
+    parser.add_argument("--tuner", default="adaptive", help="search strategy (default: adaptive)")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--db", help="keep the records in this database; without it they are thrown away")
     vendors = parser.add_argument_group("past-vendors alone")

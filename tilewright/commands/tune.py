@@ -38,8 +38,12 @@ from tuner import ALIASES, COST_MODELS, DEFAULT_STRATEGY, SHIPPED_PRIOR, STRATEG
 DEFAULT_DATABASE = "sqlite:///tuned.db"
 DEFAULT_MODEL = "xgb"
 INTERRUPTED_EXIT_CODE = 130
-TUNER_HELP = "How candidates are chosen. " + "; ".join(
-    [*(f"{name}: {strategy.summary}" for name, strategy in STRATEGIES.items()), *(f"{old}: {name}" for old, name in ALIASES.items())]
+TUNER_HELP = "\n".join(
+    [
+        "How candidates are chosen:\n\n\b",
+        *(f"{name}: {strategy.summary}" for name, strategy in STRATEGIES.items()),
+        *(f"{old}: what {name} was called before" for old, name in ALIASES.items()),
+    ]
 )
 
 

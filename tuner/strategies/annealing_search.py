@@ -10,19 +10,19 @@ from schedule_space import Candidate, ScheduleSpace
 from tuner.cost_models import ModelFactory
 from tuner.strategies.search_strategy import Search, register_strategy
 
-WALKERS = 8
-FIRST_TEMPERATURE = 0.4  # of log(seconds): a step to a candidate 1.5 times slower is taken with a chance of 1/e
+WALKERS = 4
+FIRST_TEMPERATURE = 0.1  # of log(seconds): a step to a candidate 1.1 times slower is taken with a chance of 1/e
 LAST_TEMPERATURE = 0.02
 COOLING_PER_TRIAL = 0.985
 
 
 class _Walker:
-    """Where a walker stands; nowhere until a first candidate of its has a time."""
+    """Where a walker stands, and the time there; endless until a first candidate of its has one."""
 
     __slots__ = ("candidate", "run_secs")
 
-    def __init__(self) -> None:
-        self.candidate: Candidate | None = None
+    def __init__(self, start: Candidate | None) -> None:
+        self.candidate = start
         self.run_secs = float("inf")
 
     def move(self, candidate: Candidate, run_secs: float) -> None:
@@ -31,13 +31,13 @@ class _Walker:
 
 @register_strategy("anneal")
 class AnnealingSearch(Search):
-    """The energy is log(seconds). Candidates of an earlier session place the walkers."""
+    """The energy is log(seconds). Every other walker starts at the default. Candidates of an earlier session place the walkers."""
 
     summary = "simulated annealing on measured times"
 
     def __init__(self, space: ScheduleSpace, rng: np.random.Generator, make_model: ModelFactory) -> None:
         super().__init__(space, rng, make_model)
-        self._walkers = [_Walker() for _ in range(WALKERS)]
+        self._walkers = [_Walker(self.default if number % 2 else None) for number in range(WALKERS)]
         self._next_walker = 0
         self._steps: dict[Candidate, _Walker] = {}
         self._temperature = FIRST_TEMPERATURE
@@ -68,9 +68,14 @@ class AnnealingSearch(Search):
         super().update(results)
         for candidate, measurement in results:
             self._temperature = max(LAST_TEMPERATURE, self._temperature * COOLING_PER_TRIAL)
-            if measurement.best_secs is not None:
-                walker = self._steps.pop(candidate, None) or max(self._walkers, key=lambda each: each.run_secs)
-                self._decide(walker, candidate, measurement.best_secs)
+            if measurement.best_secs is None:
+                continue
+            standing = [walker for walker in self._walkers if walker.candidate == candidate]
+            for walker in standing:
+                walker.move(candidate, measurement.best_secs)
+            if not standing:
+                stepping = self._steps.pop(candidate, None) or max(self._walkers, key=lambda each: each.run_secs)
+                self._decide(stepping, candidate, measurement.best_secs)
 
     def _decide(self, walker: _Walker, candidate: Candidate, run_secs: float) -> None:
         """Metropolis: a better place always, a worse one by chance."""

@@ -1,4 +1,4 @@
-"""Candidates that a model may choose from, with their features, computed once each. Used by `tuner/strategies/model_guided_search.py`."""
+"""Candidates that a model may choose from, with their features, computed once each. Used by `modelled_search.py`."""
 
 from collections.abc import Callable, Iterable
 
@@ -36,5 +36,8 @@ class CandidatePool:
         self._members = set(self.candidates)
         self.rows = self.rows[positions]
 
-    def drop(self, unwanted: Callable[[Candidate], bool]) -> None:
-        self.keep(np.array([position for position, candidate in enumerate(self.candidates) if not unwanted(candidate)], np.intp))
+    def drop(self, unwanted: Callable[[Candidate], bool]) -> NDArray[np.intp]:
+        """The former positions of those that are left."""
+        kept = np.array([position for position, candidate in enumerate(self.candidates) if not unwanted(candidate)], np.intp)
+        self.keep(kept)
+        return kept

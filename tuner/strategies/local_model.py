@@ -31,6 +31,11 @@ class Place:
     features: Matrix
     prior: Vector
 
+    @staticmethod
+    def nowhere(parameters: int) -> "Place":
+        """No candidates; joins with any others."""
+        return Place(np.zeros((0, parameters), np.intp), np.zeros((0, 0)), np.zeros(0))
+
     def __len__(self) -> int:
         return len(self.points)
 
@@ -38,6 +43,8 @@ class Place:
         return Place(self.points[positions], self.features[positions], self.prior[positions])
 
     def joined(self, other: "Place") -> "Place":
+        if not len(self) or not len(other):
+            return self if len(self) else other
         return Place(
             np.concatenate([self.points, other.points]),
             np.concatenate([self.features, other.features]),

@@ -32,6 +32,7 @@ class ModelledSearch(Search):
         self.model = make_model(space, int(rng.integers(1 << 31)))
         self.pool = CandidatePool(self.encoder)
         self._rows: Matrix = self.encoder.encode([])
+        self._learnt = 0
 
     def suggest(self, count: int) -> list[Candidate]:
         """By one thread: sums in another order would suggest otherwise, and waiting threads would disturb the timing beside them."""
@@ -45,12 +46,11 @@ class ModelledSearch(Search):
             self._rows = np.concatenate([self._rows, self.encoder.encode(new)])
         return self._rows
 
-    def learn(self) -> None:
-        """Fits the model where something was measured since the last fit."""
-        known = len(self._rows)
-        rows = self.measured_rows()
-        if len(rows) > known:
-            self.model.fit(rows, self.history.run_secs())
+    def learn(self, news: int = 1) -> None:
+        """Fits the model where so much was measured since the last fit."""
+        if len(self.history.observations) - self._learnt >= news:
+            self._learnt = len(self.history.observations)
+            self.model.fit(self.measured_rows(), self.history.run_secs())
 
     def climb(self, score: Score) -> tuple[list[Candidate], Matrix, Prediction]:
         """Candidates that nobody has claimed, least score first, with their features and predictions.
