@@ -21,7 +21,7 @@ from schedule_space.decision_columns import DecisionColumns
 from schedule_space.quantities import Columns, Quantities
 
 MAX_REJECTIONS = 50  # rounds of four draws per wanted candidate
-MAX_REMEMBERED = 1 << 15  # points whose validity is kept, 5 MiB; a search asks again and again for the neighbours of its best
+MAX_REMEMBERED = 1 << 15  # points whose validity is kept, 6 MiB; a search asks again and again for the neighbours of its best
 
 Point = tuple[int, ...]
 """A candidate as the position of each choice, in the order of the space's parameters."""

@@ -1,4 +1,5 @@
-"""AutoTVM's tuner with its published settings, as the baseline that others are compared with (Chen et al., NeurIPS 2018; TVM 0.8's code).
+"""AutoTVM's tuner with its published settings, as the baseline that others are compared with (Chen et al., NeurIPS 2018;
+settings as in `autotvm/tuner` of TVM: `xgboost_cost_model.py`, `model_based_tuner.py`, `sa_model_optimizer.py`).
 
 64 random candidates -> boosted trees on the ranks of all measurements, over knob indices -> 128 annealing walks of at most 500 steps
 over the model -> a plan of the 64 best that were met, its last 5 % random -> measured to the end before the next fit
