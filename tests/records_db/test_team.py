@@ -25,8 +25,9 @@ def kill_in_the_midst(client: subprocess.Popen[str]) -> tuple[int, list[str]]:
     assert client.stdout is not None
     lines = [client.stdout.readline() for _ in range(1 + KILLED_AFTER)]
     client.kill()
-    rest, _ = client.communicate()
-    return read((*lines, *rest.splitlines(keepends=True)))
+    rest = client.stdout.readlines()
+    client.communicate()
+    return read((*lines, *rest))
 
 
 def read(lines: tuple[str, ...]) -> tuple[int, list[str]]:
@@ -56,7 +57,7 @@ def test_four_clients_tune_into_one_database(url: str) -> None:
             was_killed = summaries[number].status is SessionStatus.RUNNING
             assert kept[: len(trials)] == trials
             assert len(kept) == len(set(kept))
-            assert len(kept) - len(trials) in ((0, 1) if was_killed else (0,))
+            assert len(kept) == len(trials) or was_killed  # between the commit of its last trials and the word of them
             assert summaries[number].trials == len(kept)
         statistics = database.statistics()
     assert Counter(summary.status for summary in summaries.values()) == {SessionStatus.FINISHED: CLIENTS - 1, SessionStatus.RUNNING: 1}

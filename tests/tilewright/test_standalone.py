@@ -1,7 +1,9 @@
 """Standalone models: built from what was written, here and under qemu, they compute what the compiled model computes in this process."""
 
+import os
 import re
 import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -27,7 +29,8 @@ FILES = ["Makefile", "README.md", "libmodel.a", "main.c", "model.json", "tilewri
 
 
 def built(folder: Path) -> Path:
-    subprocess.run(["make", "-s", "-C", str(folder)], check=True)
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"  # the python3 that has ziglang
+    subprocess.run(["make", "-s", "-C", str(folder)], check=True, env={**os.environ, "PATH": path})
     return folder / "model"
 
 
