@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import Coroutine
 from typing import Any
 
+AGAIN_SECS = 0.1  # a task can miss that it is cancelled: until Python 3.12, `wait_for` does if what it waits for is there at the same time
+
 
 async def run_until_first_ends(*work: Coroutine[Any, Any, None]) -> None:
     """Raises what the first one to end raised. All have ended when this returns."""
@@ -13,6 +15,8 @@ async def run_until_first_ends(*work: Coroutine[Any, Any, None]) -> None:
         for task in done:
             task.result()
     finally:
-        for task in tasks:
-            task.cancel()
+        while pending := [task for task in tasks if not task.done()]:
+            for task in pending:
+                task.cancel()
+            await asyncio.wait(pending, timeout=AGAIN_SECS)
         await asyncio.gather(*tasks, return_exceptions=True)

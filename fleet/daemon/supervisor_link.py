@@ -26,7 +26,8 @@ class SupervisorLink:
         """The ending as `ChildEnding.to_json` gives it; raises `ConnectionLostError` if the supervisor is gone or hangs."""
         self._writer.write(encode_line({"op": "run", "command": command.to_json()}))
         try:
-            line = await asyncio.wait_for(self._reader.readline(), command.timeout_secs + OVERTIME_SECS)
+            async with asyncio.timeout(command.timeout_secs + OVERTIME_SECS):
+                line = await self._reader.readline()
         except TimeoutError as error:
             raise ConnectionLostError("the supervisor does not answer") from error
         if not line:
