@@ -2,16 +2,18 @@
 
 The cost of a candidate on a device is the least cost of its rows with a time there (re-measurements are rows). A candidate counts only if
 the latest verdict on it there is that its answer is right: one that was never compared, or was wrong when last compared, is passed over.
+The least of many noisy times is often luck, so a candidate that did not win when the fastest were last timed against each other
+(`measure/paired_comparison.py`) is passed over too, as long as another is left.
 Times of two devices are never compared: of several devices of the same model the one with the most times for the workload is asked first.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import ColumnClause, ColumnElement, ScalarSelect, Select, func, literal_column, select
 from sqlalchemy.orm import Session, aliased
 
-from measure import Device
+from measure import VERDICT_FACT, Device, Verdict
 from records_db.foreign_record import ForeignRecord
 from records_db.identify import find_device
 from records_db.models import DeviceRow, RecordRow
@@ -21,6 +23,7 @@ from records_db.rows import decode_verification
 
 ROWS_AT_A_TIME = 8
 OK: ColumnClause[str] = literal_column("'ok'")  # spelled out: with a bound value SQLite would not use the partial index
+BEATEN = (Verdict.LOST, Verdict.TIED)
 JUDGED = aliased(RecordRow)  # made once: it takes as long as the query
 
 
@@ -59,13 +62,18 @@ def rungs(session: Session, task: Task, device: Device) -> Iterator[tuple[Rung, 
 
 
 def best_on_device(session: Session, reader: RecordReader, task: Task, device_id: int, rung: Rung) -> BestRecord | None:
-    """The fastest right candidate that this version can read."""
+    """The fastest right candidate that this version can read; a beaten one only if there is no other."""
+    beaten: BestRecord | None = None
     for row in best_rows(session, task, device_id):
-        record, judged = reader.read(row), latest_verdict_row(session, row, task)
+        record, candidate_rows = reader.read(row), list(rows_of_candidate(session, row, task))
+        judged = next((each for each in candidate_rows if each.verdict is not None), None)
         verification = decode_verification(judged) if judged is not None else None
         if isinstance(record, Record) and row.cost is not None and verification is not None:
-            return BestRecord(record=record, cost_secs=row.cost, rung=rung, verification=verification)
-    return None
+            best = BestRecord(record=record, cost_secs=row.cost, rung=rung, verification=verification)
+            if not _was_beaten(candidate_rows):
+                return best
+            beaten = beaten or best
+    return beaten
 
 
 def leaders(session: Session, reader: RecordReader) -> Iterator[Leader]:
@@ -127,14 +135,17 @@ def _latest_verdict(task: Task) -> ScalarSelect[bool | None]:
     )
 
 
-def latest_verdict_row(session: Session, row: RecordRow, task: Task) -> RecordRow | None:
-    """The row that vouches for the candidate of `row`."""
+def rows_of_candidate(session: Session, row: RecordRow, task: Task) -> Sequence[RecordRow]:
+    """All measurements there of the candidate of `row`, latest first."""
     query = (
         select(RecordRow)
         .where(RecordRow.workload_id == row.workload_id, RecordRow.target_id == row.target_id, RecordRow.device_id == row.device_id)
-        .where(RecordRow.schedule_key == row.schedule_key, RecordRow.schedule == row.schedule)
-        .where(RecordRow.verdict.is_not(None), _counts(RecordRow, task))
+        .where(RecordRow.schedule_key == row.schedule_key, RecordRow.schedule == row.schedule, _counts(RecordRow, task))
         .order_by(RecordRow.id.desc())
-        .limit(1)
     )
-    return session.scalar(query)
+    return session.scalars(query).all()
+
+
+def _was_beaten(rows: Sequence[RecordRow]) -> bool:
+    """When its candidate was last timed against others, turn by turn."""
+    return next((row.facts[VERDICT_FACT] in BEATEN for row in rows if VERDICT_FACT in row.facts), False)

@@ -117,6 +117,27 @@ def test_the_least_cost_of_the_verified_is_the_best(database: Database, session:
     assert choice == ScheduleChoice(fast.schedule, f"record {number}, same device", 1e-3, make.verification().max_error)
 
 
+def test_the_winner_of_a_comparison_goes_before_a_lucky_time(database: Database, session: int, make: Any) -> None:
+    def told(cost: float, verdict: str, tile: int) -> Record:
+        return make.record(replace(make.measured(cost), facts=(("verdict", verdict),)), tile=tile)
+
+    lucky, slow = make.record(make.measured(1e-3), tile=16), make.record(make.measured(9e-3), tile=8)
+    database.add_records(session, [lucky, slow, told(2e-3, "lost", 2), told(3e-3, "chosen", 4), told(3.1e-3, "tied", 2)])
+    assert best_cost(database, lucky) == 1e-3
+    database.add_records(session, [told(1.5e-3, "lost", lucky.decisions["tile"])])
+    assert best_cost(database, lucky) == 3e-3
+    database.add_records(session, [told(1.4e-3, "won", lucky.decisions["tile"]), told(3e-3, "lost", 4)])
+    assert best_cost(database, lucky) == 1e-3
+
+
+def test_where_every_candidate_was_beaten_the_fastest_is_the_best(database: Database, session: int, make: Any) -> None:
+    first, second = (
+        make.record(replace(make.measured(secs), facts=(("verdict", "lost"),)), tile=tile) for secs, tile in ((2e-3, 2), (1e-3, 4))
+    )
+    database.add_records(session, [first, second])
+    assert best_cost(database, first) == 1e-3
+
+
 @pytest.mark.parametrize("verified", [None, False])
 def test_what_was_not_found_right_is_never_the_best(database: Database, session: int, make: Any, verified: bool | None) -> None:
     record = make.record(make.measured(1e-3, verified=verified))
