@@ -17,7 +17,6 @@ from benchmarks.search_quality import DATA_FOLDER, Recording, RecordingError, fi
 from benchmarks.search_quality.plots import save_plots
 from benchmarks.search_quality.replay import Contestant
 from benchmarks.search_quality.run_replays import Job, run_jobs
-from benchmarks.search_quality.scores import Curves
 from benchmarks.search_quality.sections import Comparison, contestants_section, default_section, json_rows, workloads_section
 from benchmarks.search_quality.transfer import TransferRun, transfer_jobs, transfer_section
 from tuner import COST_MODELS, DEFAULT_STRATEGY, STRATEGIES
@@ -74,16 +73,19 @@ def compare(recordings: Sequence[Recording], options: argparse.Namespace) -> Com
     )
 
 
-def transfer(comparison: Comparison, options: argparse.Namespace) -> list[str]:
-    """A table where there are networks enough to learn from."""
+def with_transfer(comparison: Comparison, options: argparse.Namespace) -> tuple[Comparison, list[str]]:
+    """The default search joins as it is used, with a model of other workloads, which here are those of the other networks; and a table of
+    what that brings. Where there are too few networks to learn from, neither."""
     networks = [recording.network for recording in comparison.recordings]
-    if len(set(networks)) < LEAST_NETWORKS or not options.transfer:
-        return []
+    alone = Contestant(DEFAULT_STRATEGY)
+    if len(set(networks)) < LEAST_NETWORKS or not options.transfer or alone not in comparison.curves:
+        return comparison, []
     paths = [options.data / file_name(recording.name) for recording in comparison.recordings]
-    jobs = transfer_jobs(paths, networks, comparison.default, comparison.seeds, comparison.trials)
+    jobs = transfer_jobs(paths, networks, alone, comparison.seeds, comparison.trials)
     runs: list[TransferRun] = run_jobs(jobs, options.processes, lambda ended: progress(f"transfer: {ended} of {len(jobs)}"))
-    alone: Sequence[Curves] = comparison.curves[comparison.default]
-    return [transfer_section(comparison.recordings, alone, runs, comparison.trials)]
+    informed = replace(alone, informed=True)
+    joined = replace(comparison, default=informed, curves={informed: [run.curves for run in runs], **comparison.curves})
+    return joined, [transfer_section(comparison.recordings, comparison.curves[alone], runs, comparison.trials)]
 
 
 def main() -> None:
@@ -105,7 +107,8 @@ def main() -> None:
     except RecordingError as error:
         raise SystemExit(str(error)) from error
     comparison = compare(recordings, options)
-    sections = [contestants_section(comparison), default_section(recordings), *transfer(comparison, options), workloads_section(comparison)]
+    comparison, transferred = with_transfer(comparison, options)
+    sections = [contestants_section(comparison), default_section(recordings), *transferred, workloads_section(comparison)]
     conditions = read_conditions("benchmarks.search_quality")
     recorded_on = {f"{recording.provenance.device} {recording.provenance.compiler}" for recording in recordings}
     conditions = replace(conditions, device=f"{conditions.device}; recorded on {'; '.join(sorted(recorded_on))}")

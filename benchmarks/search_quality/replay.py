@@ -21,16 +21,18 @@ Answer = Callable[[Sequence[Candidate]], list[Measurement]]
 
 @dataclass(frozen=True, slots=True)
 class Contestant:
-    """model: of a strategy that asks one; empty: the strategy's own choice."""
+    """model: of a strategy that asks one; empty: the strategy's own choice. informed: the model knows the recordings of other networks."""
 
     strategy: str
     model: str = ""
+    informed: bool = False
 
     def factory(self) -> ModelFactory | None:
         return model_factory(self.model) if self.model else None
 
     def __str__(self) -> str:
-        return f"{self.strategy}/{self.model}" if self.model else self.strategy
+        name = f"{self.strategy}/{self.model}" if self.model else self.strategy
+        return f"{name}, informed" if self.informed else name
 
 
 @dataclass(frozen=True, eq=False)

@@ -73,7 +73,7 @@ def _contestant_cells(comparison: Comparison, contestant: Contestant) -> list[Ce
             found = advantage(curves, comparison.curves[yardstick], quality)
             cells.append(Cell(_ratio(found), is_default and quality == NEAR and found.ratio < GOAL_ADVANTAGE))
     if comparison.surrogates:
-        made = [each for each in comparison.surrogates[contestant] if each is not None]
+        made = [each for each in comparison.surrogates.get(contestant, ()) if each is not None]
         cells.append(f"{share_within(made, GOAL_TRIALS):.0%} of {len(made)}" if made else "-")
     return cells
 

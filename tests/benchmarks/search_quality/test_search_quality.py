@@ -2,14 +2,18 @@
 
 import json
 import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
 from benchmarks import record_search_data
 from benchmarks.search_quality import Recording, __main__, load_recording, recorded_space, transfer
 from benchmarks.search_quality.replay import Contestant
-from benchmarks.search_quality.scores import NEAR
+from benchmarks.search_quality.run_replays import run_jobs
+from benchmarks.search_quality.scores import NEAR, make_curves
 from benchmarks.search_quality.surrogate import make_surrogate
 from schedule_space import ScheduleSpace
 from tests.benchmarks.search_quality.lab import record_toy, save_toys
@@ -108,6 +112,25 @@ def test_transfer_leaves_the_network_out(tmp_path: Path, monkeypatch: pytest.Mon
     text = transfer.transfer_section(recordings, [each.curves for each in runs], runs, 24)
     assert f"Median trials to {NEAR:.0%}" in text
     assert [line.split("|")[1].strip() for line in text.splitlines() if line.startswith("| ")][1:] == ["anet", "bnet", "all"]
+
+
+def test_the_default_joins_as_other_networks_inform_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    paths = save_toys(tmp_path)
+    at_once = [transfer.TransferRun(make_curves([recording.best_secs * np.ones(1)] * 2, 20, recording.best_secs, 0.0), 1.0)
+               for recording in map(load_recording, paths)]
+
+    def run_most(jobs: Sequence[Any], processes: int, report: Callable[[int], None]) -> list[Any]:
+        return at_once if isinstance(jobs[0], transfer.TransferJob) else run_jobs(jobs, processes, report)
+
+    monkeypatch.setattr(__main__, "LEAST_NETWORKS", 2)
+    monkeypatch.setattr(__main__, "run_jobs", run_most)
+    words = ("--data", tmp_path, "--strategies", f"{DEFAULT_STRATEGY},random", "--seeds", 2, "--trials", 20, "--processes", 1)
+    out, _ = run(monkeypatch, capsys, *words)
+    assert "network left out" in out
+    names = [line.split("|")[1].strip() for line in out.splitlines() if line.startswith("| ")]
+    assert names[1:4] == [f"{DEFAULT_STRATEGY}, informed", DEFAULT_STRATEGY, "random"]
 
 
 class _Informed(XGBoostCostModel):
