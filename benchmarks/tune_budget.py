@@ -74,7 +74,8 @@ def measure_budget(network: str, threads: int, options: argparse.Namespace, fold
                 trials[name], secs[name] = result.progress.trials, result.progress.elapsed_secs
                 progress(f"{network}, {threads} threads, {name}: {trials[name]} trials in {secs[name]:.0f} s")
             executables[name] = tw.compile(model, threads=threads, database=database)
-    inputs = {each.name: np.random.default_rng(1).standard_normal(each.type.shape).astype(np.float32) for each in model.inputs}
+    ports = executables[UNTUNED].inputs
+    inputs = {port.name: np.random.default_rng(1).standard_normal(port.type.shape).astype(np.float32) for port in ports}
     contestants = {name: partial(time_calls, partial(each.run, inputs)) for name, each in executables.items()}
     timings = interleave(contestants, options.rounds, options.calls, threads)
     return BudgetRow(network=network, threads=threads, trials=trials, secs=secs, timings=timings)

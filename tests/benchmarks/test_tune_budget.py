@@ -6,8 +6,8 @@ import sys
 import onnx
 import pytest
 
+from benchmarks import tune_budget
 from benchmarks.network_builder import NetworkBuilder
-from benchmarks.networks import NETWORKS
 from benchmarks.tune_budget import BudgetRow, main
 from tilewright.interleave import Timing
 
@@ -31,7 +31,7 @@ def test_a_small_network_is_tuned_twice(monkeypatch: pytest.MonkeyPatch, capsys:
         x = net.relu(net.conv(net.input((batch, 3, 12, 12)), 8, 3, 1))
         return net.finish(net.softmax(net.dense(net.flatten(net.global_average_pool(x)), 5)))
 
-    monkeypatch.setitem(NETWORKS, "small", make)
+    monkeypatch.setattr(tune_budget, "NETWORKS", {"small": make})
     arguments = ["--networks", "small", "--seconds", "1", "--minutes", "0.04", "--rounds", "2", "--calls", "2", "--json"]
     monkeypatch.setattr(sys, "argv", ["tune_budget", *arguments])
     main()

@@ -1,7 +1,7 @@
-"""What was learnt elsewhere: a model of log(time / nominal time) over the fixed features, stored in a file.
+"""What was learnt elsewhere: a model over the fixed features of which candidate of a kernel is faster, and by how much, stored in a file.
 
-In: fixed rows of any workload, template and target. Out: log(seconds). `train_prior.py` makes one from records. Next:
-`prior_guided_model.py`, which corrects it by a task's own times, and `zero_trial.py`.
+In: fixed rows of any workload, template and target. Out: log(seconds), whose level is a guess: that of a typical task, over its nominal time.
+`train_prior.py` makes one from records. Next: `prior_guided_model.py`, which corrects it by a task's own times, and `zero_trial.py`.
 
 The file is gzip around one line of JSON, the header, and XGBoost's own UBJSON. XGBoost's reader dies of bytes that are not its own, so it
 gets only what stands under a header with the checksum.
@@ -27,14 +27,15 @@ from tuner.cost_models.fixed_features import FEATURES_VERSION, FIXED_COLUMNS, FI
 from tuner.cost_models.nominal_time import nominal_secs
 from tuner.errors import PriorError
 
-FORMAT = "tilewright cost model"
+FORMAT = "tilewright cost model 2"
 SHIPPED = "prior.ubj.gz"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PriorHeader:
     """source: where the records come from, for people. deviation: of log(time) from the prediction, over workloads that it was not trained
-    on, the mean error of each workload taken out. devices: models of the machines that the records were measured on."""
+    on, the mean error of each workload taken out. devices: models of the machines that the records were measured on. level, slope:
+    log(time / nominal time) at score 0 of the trees, and per unit of it; the slope is not above zero."""
 
     features_version: int
     source: str
@@ -42,6 +43,8 @@ class PriorHeader:
     workloads: int
     devices: tuple[str, ...]
     deviation: float
+    level: float
+    slope: float
 
 
 class Prior:
@@ -55,7 +58,8 @@ class Prior:
         """log(time / nominal time) of rows of `FIXED_COLUMNS`."""
         if not len(fixed_rows):
             return np.zeros(0)
-        return np.asarray(self._booster.inplace_predict(fixed_rows), np.float64)
+        log_ratios: Vector = self.header.level + self.header.slope * np.asarray(self._booster.inplace_predict(fixed_rows), np.float64)
+        return log_ratios
 
     def log_secs(self, space: ScheduleSpace, rows: Matrix) -> Vector:
         """log(seconds) of encoded rows of a space: their fixed columns are the last ones."""
@@ -110,7 +114,7 @@ def _parse(data: bytes, name: str) -> tuple[dict[str, Any], bytes]:
         header, trees = None, b""
     wanted = {"format", "columns", "sha256", *(field.name for field in fields(PriorHeader))}
     if not isinstance(header, dict) or not wanted <= set(header) or header["format"] != FORMAT:
-        raise PriorError(f"{name} is not a file of `tilewright cost-model train`, or only a part of one")
+        raise PriorError(f"{name} is not a file of `tilewright cost-model train`, or one of another version, or only a part of one")
     if header["sha256"] != hashlib.sha256(trees).hexdigest():
         raise PriorError(f"{name} was changed after it was written: its checksum is another one; train it anew")
     return header, trees

@@ -22,7 +22,7 @@ DECISION_LENGTH = 0.4  # of a parameter's range
 JOINT_LENGTH = 0.4
 FEATURE_LENGTH = 0.5  # of the root of the mean squared standardised difference
 OFFSET = 0.3  # deviation of the level that all candidates share
-PRIOR_SLOPE = 0.3  # deviation of the slope over the prior, around 1
+PRIOR_SLOPE = 0.5  # deviation of the slope over the prior, around 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -118,8 +118,10 @@ def test_the_default_joins_as_other_networks_inform_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     paths = save_toys(tmp_path)
-    at_once = [transfer.TransferRun(make_curves([recording.best_secs * np.ones(1)] * 2, 20, recording.best_secs, 0.0), 1.0)
-               for recording in map(load_recording, paths)]
+    at_once = [
+        transfer.TransferRun(make_curves([recording.best_secs * np.ones(1)] * 2, 20, recording.best_secs, 0.0), 1.0)
+        for recording in map(load_recording, paths)
+    ]
 
     def run_most(jobs: Sequence[Any], processes: int, report: Callable[[int], None]) -> list[Any]:
         return at_once if isinstance(jobs[0], transfer.TransferJob) else run_jobs(jobs, processes, report)
