@@ -1,6 +1,6 @@
 """What was learnt elsewhere: a model over the fixed features of which candidate of a kernel is faster, and by how much, stored in a file.
 
-In: fixed rows of any workload, template and target. Out: log(seconds), whose level is a guess: that of a typical task, over its nominal time.
+In: fixed rows of any workload, template and target. Out: log(seconds), whose level is a guess, that of a typical task.
 `train_prior.py` makes one from records. Next: `prior_guided_model.py`, which corrects it by a task's own times, and `zero_trial.py`.
 
 The file is gzip around one line of JSON, the header, and XGBoost's own UBJSON. XGBoost's reader dies of bytes that are not its own, so it
