@@ -3,6 +3,8 @@
 import argparse
 import os
 import re
+import shlex
+import shutil
 import socket
 import sys
 from pathlib import Path
@@ -31,6 +33,7 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument("--cache-size", type=parse_size, default=1 << 30, metavar="SIZE", help="1G by default")
     parser.add_argument("--max-file", type=parse_size, default=256 << 20, metavar="SIZE", help="largest file of a job; 256M by default")
     parser.add_argument("--power-cycle-cmd", default="", metavar="CMD", help="run by the shell when a candidate cannot be ended")
+    parser.add_argument("--run-with", default="", metavar="WORDS", help="what runs the candidates, such as 'taskset -c 3' or an emulator")
     parser.add_argument("--audit", type=Path, metavar="FILE", help="what was refused; standard error by default")
     return parser
 
@@ -51,10 +54,23 @@ def read_options(arguments: list[str]) -> DaemonOptions:
         cache_bytes=given.cache_size,
         max_blob_bytes=given.max_file,
         power_cycle_command=given.power_cycle_cmd,
+        run_with=find_launcher(given.run_with),
         audit=given.audit,
     )
     check_exposure(options.tracker.host, options.read_bundle(), options.insecure)
     return options
+
+
+def find_launcher(text: str) -> tuple[str, ...]:
+    """The words of --run-with, the program by its path; raises `FleetError`."""
+    try:
+        words = shlex.split(text)
+    except ValueError as error:
+        raise FleetError(f"--run-with {text!r}: {error}") from error
+    program = shutil.which(words[0]) if words else None
+    if words and program is None:
+        raise FleetError(f"--run-with names {words[0]!r}, which is not a program on PATH")
+    return (os.path.abspath(program), *words[1:]) if program else ()
 
 
 def default_cache(key: str) -> Path:

@@ -42,7 +42,7 @@ class Agent:
         self._link = link
         self._audit = audit
         self._store = BlobStore(options.cache / "files", options.max_blob_bytes, options.cache_bytes)
-        self._sandbox = Sandbox(choose_kind(options.sandbox), options.cache / "jobs")
+        self._sandbox = Sandbox(choose_kind(options.sandbox), options.cache / "jobs", options.run_with)
         self._bundle: TlsBundle | None = options.read_bundle()
         self._heard_at = time.monotonic()
 

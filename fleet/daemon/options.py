@@ -13,6 +13,7 @@ class DaemonOptions:
     """target: what clients should compile for; empty: theirs to know. memory_bytes: of a candidate's buffers; 0: no limit.
 
     cache: a folder for the files of jobs, emptied at the start; cache_bytes: what it may hold. audit: a file; None: standard error.
+    run_with: the words before each candidate's program, the first an absolute path.
     """
 
     tracker: Address
@@ -27,6 +28,7 @@ class DaemonOptions:
     cache_bytes: int = 1 << 30
     max_blob_bytes: int = 256 << 20
     power_cycle_command: str = ""
+    run_with: tuple[str, ...] = ()
     audit: Path | None = None
     silence_secs: float = 15.0
 
@@ -38,6 +40,7 @@ class DaemonOptions:
         data = json.loads(text)
         for name in ("cache", "bundle", "audit"):
             data[name] = None if data[name] is None else Path(data[name])
+        data["run_with"] = tuple(data["run_with"])
         return DaemonOptions(**data | {"tracker": Address(**data["tracker"])})
 
     def read_bundle(self) -> TlsBundle | None:

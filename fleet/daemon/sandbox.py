@@ -7,7 +7,7 @@ and whatever it starts ends with it. `rlimit`: limits only, where bubblewrap doe
 import os
 import shutil
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -60,11 +60,12 @@ class ChildCommand:
 
 
 class Sandbox:
-    """kind: "bwrap" or "rlimit". folder: where the working folders of jobs are made."""
+    """kind: "bwrap" or "rlimit". folder: where the working folders of jobs are made. run_with: the words before each program."""
 
-    def __init__(self, kind: str, folder: Path) -> None:
+    def __init__(self, kind: str, folder: Path, run_with: Sequence[str] = ()) -> None:
         self.kind = kind
         self._folder = folder
+        self._words = (*run_with, f"./{PROGRAM_NAME}")
         self._user = NOBODY if os.getuid() == 0 else None
         self._bwrap = shutil.which("bwrap") or "bwrap"
         shutil.rmtree(folder, ignore_errors=True)
@@ -80,7 +81,7 @@ class Sandbox:
         if self.kind == "bwrap":
             folder, words = "/", self._bwrap_words(places)
         else:
-            folder, words = self._work_folder(places), (f"./{PROGRAM_NAME}",)
+            folder, words = self._work_folder(places), self._words
         return ChildCommand(
             words=words, folder=folder, stdin=stdin, timeout_secs=timeout_secs, limits=limits, in_bwrap=self.kind == "bwrap"
         )
@@ -100,7 +101,7 @@ class Sandbox:
         words += ["--size", str(FILE_BYTES), "--tmpfs", "/tmp"]
         for name, path in places.items():
             words += ["--ro-bind", str(path), f"{WORK_FOLDER}/{name}"]
-        return (*words, "--remount-ro", "/", "--chdir", WORK_FOLDER, f"./{PROGRAM_NAME}")
+        return (*words, "--remount-ro", "/", "--chdir", WORK_FOLDER, *self._words)
 
     def _work_folder(self, places: Mapping[str, Path]) -> str:
         folder = self._folder / "job"

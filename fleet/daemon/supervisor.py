@@ -26,6 +26,7 @@ from fleet.daemon.sandboxed_child import ChildEnding, SandboxedChild, ThreadCoun
 from fleet.messages import Ending
 
 SILENCE_SECS = 20.0  # of an agent that beats every second: its process hangs, or was stopped
+START_SECS = 180.0  # within which a new agent has to beat: a Raspberry Pi reads its packages from a slow card
 STOP_SECS = 5.0
 READ_BYTES = 1 << 20
 AGENT_PROGRAM = "from fleet.daemon.agent import main; main()"
@@ -74,12 +75,13 @@ class Supervisor:
         self._selector.register(self._agent, selectors.EVENT_READ)
         self._reader = LineReader()
         self._heard_at = time.monotonic()
+        self._silence_secs = START_SECS
         try:
             while agent.poll() is None and not self._stopping:
                 self._select(self._patience_secs())
                 self._look_after_child(agent.pid)
-                if time.monotonic() - self._heard_at > SILENCE_SECS:
-                    _say(f"the agent has said nothing for {SILENCE_SECS:.0f} s and is ended")
+                if time.monotonic() - self._heard_at > self._silence_secs:
+                    _say(f"the agent has said nothing for {self._silence_secs:.0f} s and is ended")
                     break
         finally:
             code = self._end_agent(agent)
@@ -135,7 +137,7 @@ class Supervisor:
         if not data:
             time.sleep(0.01)
         for message in self._reader.feed(data):
-            self._heard_at = time.monotonic()
+            self._heard_at, self._silence_secs = time.monotonic(), SILENCE_SECS
             match message["op"]:
                 case "run":
                     self._start_child(ChildCommand.from_json(message["command"]))
