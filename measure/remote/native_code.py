@@ -4,6 +4,7 @@ In: a `Target`, object code. Out: `Blob`s. The harness (`harness.c`) exports the
 """
 
 import hashlib
+import re
 import shutil
 import subprocess
 import tempfile
@@ -22,10 +23,14 @@ HARNESS_SOURCE = Path(__file__).parent / "harness.c"
 HARNESS_FLAGS = (*C_FLAGS, "-rdynamic", "-s", f"-I{NATIVE_FOLDER}")
 HARNESS_LIBRARIES = ("-lpthread", "-Wl,--no-as-needed", "-lm", "-ldl")  # candidates take their libm from here
 
+# What LLVM calls where a processor has no instruction, such as a division of 64-bit integers on 32-bit ARM (__aeabi_uldivmod). Compilers
+# bring these functions along hidden, so that no candidate finds those of the harness.
+COMPILER_FUNCTION = re.compile(rb"\0__[a-z]\w+\0")  # in an object's table of names
+
 
 @dataclass(frozen=True, slots=True)
 class NativeTools:
-    """The compiler for harnesses, and the words that link a shared library from an object file."""
+    """The compiler for harnesses, and the words that link a shared library from an object file; the compiler takes ten times as long."""
 
     compiler: Toolchain
     linker: tuple[str, ...]
@@ -36,11 +41,11 @@ class NativeTools:
         if like_this_machine and runs_here(target):
             compiler = find_toolchain()
             system = shutil.which("ld")
-            if system is not None and not _is_zig(compiler):
+            if system is not None and not compiler.is_zig:
                 return NativeTools(compiler, (system, "-shared"))
         else:
             compiler = find_toolchain(target.triple)
-        if _is_zig(compiler):
+        if compiler.is_zig:
             return NativeTools(compiler, (compiler.command[0], "ld.lld", "-shared"))  # 7 ms; through `zig cc` 60 ms
         return NativeTools(compiler, (*compiler.command, "-shared", "-nostdlib"))
 
@@ -76,12 +81,13 @@ class NativeTools:
         """A shared library whose undefined functions the harness has."""
         source, library = folder / "kernel.o", folder / "kernel.so"
         source.write_bytes(object_code)
-        _run((*self.linker, str(source), "-o", str(library)))
+        words = [str(source), "-o", str(library)]
+        if COMPILER_FUNCTION.search(object_code):
+            functions = "-lcompiler_rt" if self.compiler.is_zig else "-lgcc"
+            _run((*self.compiler.command, "-shared", "-nostdlib", "-s", "-Wl,--gc-sections", *words, functions))
+        else:
+            _run((*self.linker, *words))
         return Blob.of(library.read_bytes())
-
-
-def _is_zig(compiler: Toolchain) -> bool:
-    return Path(compiler.command[0]).name.startswith("zig")
 
 
 def _run(words: tuple[str, ...]) -> None:
