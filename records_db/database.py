@@ -34,7 +34,7 @@ from records_db.connect import (
 )
 from records_db.errors import DatabaseError, UnreadableRecordWarning
 from records_db.explain_failure import explain_failure, shown_url
-from records_db.find_best import Leader, Task, best_on_device, foreign_leaders, leaders, rungs
+from records_db.find_best import Leader, Task, best_on_device, devices_of, foreign_leaders, leaders, rungs
 from records_db.foreign_record import ForeignRecord
 from records_db.identify import (
     find_device,
@@ -206,6 +206,11 @@ class Database:
         """The best record of every workload and target on every device that measured it, as compilation there would choose it."""
         with self._read("look up the best records") as session:
             return list(leaders(session, RecordReader(session)))
+
+    def devices(self, target: Target | str) -> list[Device]:
+        """Those that measured code for the target, the one with the most times first."""
+        with self._read("list the devices of a target") as session:
+            return devices_of(session, str(target))
 
     def foreign_leaders(self) -> list[ForeignRecord]:
         """The fastest record of other tools for every workload and target; nobody has verified them here."""

@@ -15,11 +15,11 @@ from sqlalchemy.orm import Session, aliased
 
 from measure import VERDICT_FACT, Device, Verdict
 from records_db.foreign_record import ForeignRecord
-from records_db.identify import find_device
+from records_db.identify import find_device, find_target
 from records_db.models import DeviceRow, RecordRow
 from records_db.read_records import RecordReader
 from records_db.record import BestRecord, Record, Rung, Source
-from records_db.rows import decode_verification
+from records_db.rows import decode_device, decode_verification
 
 ROWS_AT_A_TIME = 8
 OK: ColumnClause[str] = literal_column("'ok'")  # spelled out: with a bound value SQLite would not use the partial index
@@ -149,3 +149,12 @@ def rows_of_candidate(session: Session, row: RecordRow, task: Task) -> Sequence[
 def _was_beaten(rows: Sequence[RecordRow]) -> bool:
     """When its candidate was last timed against others, turn by turn."""
     return next((row.facts[VERDICT_FACT] in BEATEN for row in rows if VERDICT_FACT in row.facts), False)
+
+
+def devices_of(session: Session, target: str) -> list[Device]:
+    """Those with times for the target, by how many they have."""
+    query = select(DeviceRow).join(RecordRow, RecordRow.device_id == DeviceRow.id)
+    query = query.where(
+        RecordRow.target_id == find_target(session, target), RecordRow.status == OK, RecordRow.source == Source.MEASURED.value
+    )
+    return [decode_device(row) for row in session.scalars(query.group_by(DeviceRow.id).order_by(func.count().desc(), DeviceRow.id.desc()))]

@@ -6,9 +6,9 @@ import compiler.driver
 from compiler.driver import NoSchedules, ObjectCache
 from compiler.runtime import Executable
 from compiler.target import Target
-from measure import describe_host
 from records_db import Database
 from schedule_space import default_schedule, short_schedule
+from tilewright.choose_device import device_for
 from tilewright.model import Model
 from tilewright.resolve_target import resolve_target
 
@@ -32,7 +32,7 @@ def compile_model(
         model.graph,
         resolved,
         NoSchedules() if database is None else database,
-        device=describe_host(),
+        device=device_for(resolved, database),
         default_schedule=short_schedule if short_code else default_schedule,
         threads=resolved.cores,
         cache=ObjectCache(),

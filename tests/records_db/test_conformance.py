@@ -212,6 +212,16 @@ def test_times_of_two_devices_of_a_model_are_not_compared(database: Database, se
     assert (best.record.device, best.cost_secs) == (searched, 2.2e-3)
 
 
+def test_the_devices_of_a_target(database: Database, session: int, make: Any) -> None:
+    much, little, failed = make.device("Cortex-A53"), make.device("Cortex-A72"), make.device("Cortex-A7")
+    records = [make.record(make.measured(1e-3), device=much, tile=tile) for tile in (1, 2, 4)]
+    records += [make.record(make.measured(1e-3), device=little), make.record(make.failed(), device=failed)]
+    records.append(make.record(make.measured(1e-3), device=failed, source=Source.IMPORTED))
+    database.add_records(session, records)
+    assert database.devices(records[0].target) == [much, little]
+    assert database.devices("llvm -mcpu=cortex-a8") == []
+
+
 def test_a_verdict_on_one_device_says_nothing_of_another(database: Database, session: int, make: Any) -> None:
     here, there = make.device(governor="powersave"), make.device(governor="performance")
     record = make.record(make.measured(1e-3, verified=None), device=here)

@@ -10,8 +10,9 @@ from compiler.graph import predicted_cycles, workload_flops, workload_variants
 from compiler.schedule import Schedule
 from compiler.target import Target
 from compiler.workload import Workload
-from measure import Device, describe_host
+from measure import Device
 from records_db import Database
+from tilewright.choose_device import device_for
 from tilewright.commands.options import (
     Shapes,
     database_option,
@@ -44,8 +45,8 @@ def explain(model_path: Path, url: str | None, target: str, threads: int | None,
     """Show for each kernel of MODEL which record or default it would be compiled from, and what it should cost."""
     resolved = resolve_target(target, threads)
     model = load_model(model_path, shapes)
-    device = describe_host()
     with open_existing(url) as database:
+        device = device_for(resolved, database)
         rows = [_row(workload, calls, database, resolved, device, max_rel_error) for workload, calls in model.workloads(resolved).items()]
     expected = sum(row["ms_in_all"] for row in rows if row["ms_in_all"] is not None)
     missing = sum(row["ms_in_all"] is None for row in rows)
