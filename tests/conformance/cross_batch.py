@@ -28,6 +28,7 @@ from tests.schedule_space.workloads import rounding
 Array = NDArray[Any]
 DRIVER = Path(__file__).with_name("cross_driver.c")
 WORKERS = 2
+BATCH_SECS = 3600.0  # the driver limits the time of each case
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +99,7 @@ def _run(cases: Sequence[CrossCase], artifacts: Sequence[Artifact], machine: Emu
     files = _Files(folder)
     places = [files.add(case, artifact) for case, artifact in zip(cases, artifacts, strict=True)]
     files.write()
-    done = machine.run([driver, files.cases, files.inputs, files.outputs])
+    done = machine.run([driver, files.cases, files.inputs, files.outputs], BATCH_SECS)
     assert done.returncode == 0, f"the driver ended with {done.returncode}: {done.stdout[-500:]} {done.stderr[-500:]}"
     statuses = [int(line.split()[1]) for line in done.stdout.splitlines()]
     data = files.outputs.read_bytes()
