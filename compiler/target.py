@@ -142,6 +142,11 @@ class Target:
         return self.vector_bits // 32
 
     @property
+    def has_vectors(self) -> bool:
+        """False where a vector is kept in as many scalar registers as it has lanes, and takes as many instructions."""
+        return self.arch != "riscv64" or self.has("v")
+
+    @property
     def in_order(self) -> bool:
         """Whether the cpu executes instructions in the order of the program."""
         return self.cpu in _IN_ORDER

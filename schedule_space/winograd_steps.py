@@ -3,7 +3,7 @@
 Consumers come first, since a stage is moved into its consumer's loops before its own are split.
 """
 
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 
 from compiler.schedule import (
     CacheRead,
@@ -38,7 +38,8 @@ def winograd_steps(plan: WinogradPlan) -> Iterator[Step]:
     chunk, block = yield from _output_loops(plan)
     tile_loop = f"{nest.output}.p.1"
     yield ComputeAt(f"{anchor}.columns", tile_loop, plan.columns)
-    yield from _unrolled(f"{anchor}.columns", ("v", "y"), "oci", ("oc", "p"))
+    oc, p, v, y, oci = (f"{anchor}.columns.{axis}" for axis in ("oc", "p", "v", "y", "oci"))
+    yield from _output_steps(plan)((oc, p), (v, y), oci)
     yield ComputeAt(f"{anchor}.product", block)
     yield from _product(plan)
     if plan.place == "chunk":
@@ -79,21 +80,35 @@ def _output_loops(plan: WinogradPlan) -> Generator[Step, None, tuple[str, str]]:
     yield Split(f"{name}.p", (plan.chunk,))
     chunk, block = f"{name}.p.0", f"{oc}.0"
     outer = (chunk, block) if plan.outer == "p" else (block, chunk)
-    yield Reorder((*outer, f"{oc}.1", f"{name}.p.1", f"{y}.1", f"{x}.1", oci))
-    for loop in (f"{y}.1", f"{x}.1"):
-        yield Unroll(loop)
-    yield Vectorize(oci)
+    yield from _output_steps(plan)((*outer, f"{oc}.1", f"{name}.p.1"), (f"{y}.1", f"{x}.1"), oci)
     if plan.place == "root":
         yield Fuse(outer, f"{name}.f")
         block = f"{name}.f"
     return chunk, block
 
 
-def _unrolled(stage: str, unrolled: tuple[str, ...], vector: str, outer: tuple[str, ...]) -> Iterator[Step]:
-    yield Reorder(tuple(f"{stage}.{axis}" for axis in (*outer, *unrolled, vector)))
-    for axis in unrolled:
-        yield Unroll(f"{stage}.{axis}")
-    yield Vectorize(f"{stage}.{vector}")
+def _of_vectors(outer: tuple[str, ...], unrolled: tuple[str, ...], vector: str) -> Iterator[Step]:
+    yield Reorder((*outer, *unrolled, vector))
+    for loop in unrolled:
+        yield Unroll(loop)
+    yield Vectorize(vector)
+
+
+def _of_lanes(outer: tuple[str, ...], unrolled: tuple[str, ...], vector: str) -> Iterator[Step]:
+    """One lane after the other: without vectors all of them together would not find enough registers, and take as many times the code."""
+    yield Reorder((*outer, vector, *unrolled))
+    for loop in unrolled:
+        yield Unroll(loop)
+
+
+def _input_transform(plan: WinogradPlan, stage: str, outer: tuple[str, ...], unrolled: str) -> Iterator[Step]:
+    steps = _of_vectors if plan.nest.target.has_vectors else _of_lanes
+    yield from steps(tuple(f"{stage}.{axis}" for axis in outer), (f"{stage}.{unrolled}",), f"{stage}.ici")
+
+
+def _output_steps(plan: WinogradPlan) -> Callable[[tuple[str, ...], tuple[str, ...], str], Iterator[Step]]:
+    """What is kept in registers has no lane that a loop could ask for."""
+    return _of_vectors if plan.nest.target.has_vectors or plan.columns == "register" else _of_lanes
 
 
 def _product(plan: WinogradPlan) -> Iterator[Step]:
@@ -134,17 +149,13 @@ def _input(plan: WinogradPlan) -> Iterator[Step]:
     if nest.plain:
         yield from _plain_input(plan)
         return
-    yield Reorder(tuple(f"{stage}.{axis}" for axis in ("ic", "p", "u", "v", "ici")))
-    yield Unroll(f"{stage}.v")
-    yield Vectorize(f"{stage}.ici")
+    yield from _input_transform(plan, stage, ("ic", "p", "u"), "v")
     tiles = f"{stage}.p"
     if plan.place == "root":
         tiles = f"{stage}.f"
         yield Fuse((f"{stage}.ic", f"{stage}.p"), tiles)
     yield ComputeAt(half, tiles)
-    yield Reorder(tuple(f"{half}.{axis}" for axis in ("p", "ic", "x", "u", "ici")))
-    yield Unroll(f"{half}.u")
-    yield Vectorize(f"{half}.ici")
+    yield from _input_transform(plan, half, ("p", "ic", "x"), "u")
     yield Specialize(tiles)
     if plan.place == "root":
         yield Parallel(tiles)

@@ -22,8 +22,9 @@ from tests.tilewright.models import example_input
 
 MOST_BYTES = 100_000
 TOLERANCE = 1e-4  # of the largest output
-LIBRARIES = {"libc.so.6", "libpthread.so.0", "libm.so.6", "ld-linux-armhf.so.3", "ld-linux-aarch64.so.1", "ld-linux-x86-64.so.2"}
-FOREIGN = [pytest.param(name, marks=pytest.mark.needs_qemu) for name in ("pi3b-64", "pi3b-32")]
+LOADERS = {"ld-linux-armhf.so.3", "ld-linux-aarch64.so.1", "ld-linux-riscv64-lp64d.so.1", "ld-linux-x86-64.so.2"}
+LIBRARIES = {"libc.so.6", "libpthread.so.0", "libm.so.6", *LOADERS}
+FOREIGN = [pytest.param(name, marks=pytest.mark.needs_qemu) for name in ("pi3b-64", "pi3b-32", "riscv64")]
 MACHINES = ["host", *FOREIGN]
 FILES = ["Makefile", "README.md", "libmodel.a", "main.c", "model.json", "tilewright_model.h", "weights.bin"]
 
