@@ -12,7 +12,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 heading = @printf '\n== %s\n' "$(1)"
 
 .DEFAULT_GOAL := help
-.PHONY: help test test-slow demo format lint types layers pytest install clean
+.PHONY: help test test-slow userland demo format lint types layers pytest install clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -23,6 +23,9 @@ test: lint types layers pytest  ## all checks: format, lint, types, import layer
 test-slow: $(VENV)/.dev  ## the tests marked slow, which take minutes
 	$(call heading,slow tests)
 	$(BIN)/python -m pytest -m slow $(TESTS)
+
+userland: $(VENV)/.dev  ## fetch what the tests need to run the device daemon on emulated ARM boards
+	$(BIN)/python -m tests.fleet.userland
 
 demo: $(VENV)/.demo  ## tune, compile and run a real model, side by side with onnxruntime
 	$(BIN)/python -m examples.demo
