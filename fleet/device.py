@@ -15,6 +15,7 @@ from typing import Any
 
 DEVICE_FORMAT = 1
 GIB_BYTES = 1 << 30
+X86_MACHINES = frozenset({"x86_64", "amd64", "AMD64", "i386", "i486", "i586", "i686"})
 
 Fact = str | int | float | bool
 
@@ -92,8 +93,11 @@ def _cpu_info() -> dict[str, str]:
 
 
 def _cpu_model(cpu: Mapping[str, str], system: platform.uname_result) -> str:
+    """qemu-user runs programs of another machine and shows them this one's /proc/cpuinfo, where only x86 has "flags"."""
     board = _read("/proc/device-tree/model")
-    return cpu.get("model name") or board or cpu.get("Model") or system.processor or system.machine
+    model = cpu.get("model name") or board or cpu.get("Model") or system.processor or system.machine
+    emulated = "flags" in cpu and system.machine not in X86_MACHINES
+    return f"{system.machine} emulated on {model}" if emulated else model
 
 
 def _usable_cores() -> int:

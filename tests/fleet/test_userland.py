@@ -16,7 +16,7 @@ import pytest
 from benchmarks.local_fleet import LocalFleet, local_fleet, wait_for
 from compiler.driver import compile_kernel
 from compiler.target import Target
-from fleet import Device, DeviceRow
+from fleet import Device, DeviceRow, describe_host
 from fleet.client import FarmClient
 from measure import BuildRequest, Built, MeasureStatus, RunLimits, RunnerOptions
 from measure.remote import RemoteOptions, RemoteRunner
@@ -82,6 +82,7 @@ def test_tune_measures_there_and_keeps_verified_records(board: Userland, fleet: 
         row = joined(fleet, client)
     assert (row.key, row.target, row.health["sandbox"]) == ("pi3b", board.target, "rlimit")
     assert row.device["facts"]["machine"] == MACHINES[board.architecture]
+    assert row.device["model"] != describe_host().model, "its records are not mistaken for this machine's"
 
     model, database = save_classifier(tmp_path / "classifier.onnx"), tmp_path / "tuned.db"
     where = ("--tracker", fleet.address, "--tls", fleet.bundles["client"], "--key", "pi3b")

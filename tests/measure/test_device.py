@@ -1,6 +1,7 @@
 """A device is told apart by what decides its speed, and by nothing that changes between two looks."""
 
 import dataclasses
+import platform
 
 import pytest
 
@@ -37,3 +38,11 @@ def test_the_order_of_facts_does_not_matter_and_every_fact_does() -> None:
 
 def test_text_for_people() -> None:
     assert str(BOARD) == f"Board 3, 4 cores ({BOARD.fingerprint[:8]})"
+
+
+@pytest.mark.parametrize(("machine", "model"), [("x86_64", "AMD EPYC"), ("armv7l", "armv7l emulated on AMD EPYC")])
+def test_an_emulated_machine_is_another_device(monkeypatch: pytest.MonkeyPatch, machine: str, model: str) -> None:
+    system = platform.uname_result("Linux", "here", "6.1", "#1", machine)
+    monkeypatch.setattr("fleet.device.platform.uname", lambda: system)
+    monkeypatch.setattr("fleet.device._cpu_info", lambda: {"model name": "AMD EPYC", "flags": "fma avx2"})
+    assert describe_host().model == model
