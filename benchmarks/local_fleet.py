@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,6 +28,7 @@ def make_bundles(folder: Path) -> dict[str, Path]:
     for authority in ("ca", "other"):
         init_authority(folder / authority)
     wanted = {"tracker": ("ca", Role.TRACKER), "device": ("ca", Role.DEVICE), "client": ("ca", Role.CLIENT), "second": ("ca", Role.CLIENT)}
+    wanted["builder"] = ("ca", Role.BUILDER)
     for name, (authority, role) in {**wanted, "stranger": ("other", Role.CLIENT)}.items():
         issue(folder / authority, role, name, folder / f"{name}.tls", days=2)
     return {file.stem: file for file in folder.glob("*.tls")}
@@ -63,13 +64,20 @@ class LocalFleet:
         self.start(name, module, *options, before=("ip", "netns", "exec", namespace))
 
     def start(self, name: str, module: str, *options: str, before: tuple[str, ...] = ()) -> None:
+        self._start(name, [*before, sys.executable, "-P", "-m", module, *options], sys.path)
+
+    def start_program(self, name: str, program: str, *options: str, path: Sequence[str] = ()) -> None:
+        """Python code in place of a module. path: where it finds modules, beside what this process does."""
+        self._start(name, [sys.executable, "-P", "-c", program, *options], [*path, *sys.path])
+
+    def _start(self, name: str, words: Sequence[str], path: Sequence[str]) -> None:
         with (self.folder / f"{name}.log").open("wb") as log:
             self.processes[name] = subprocess.Popen(
-                [*before, sys.executable, "-P", "-m", module, *options],
+                words,
                 stdout=log,
                 stderr=log,
                 stdin=subprocess.DEVNULL,
-                env={**os.environ, "PYTHONPATH": os.pathsep.join(entry or os.getcwd() for entry in sys.path)},
+                env={**os.environ, "PYTHONPATH": os.pathsep.join(entry or os.getcwd() for entry in path)},
             )
 
     def log(self, name: str) -> str:

@@ -7,13 +7,15 @@ This package needs the standard library only; `fleet.wire`, `fleet.tracker` and 
 `fleet.certificates` needs `cryptography`.
 """
 
-from fleet.address import Address
+from fleet.address import Address, TrackerPlace
 from fleet.device import Device, describe_host
 from fleet.errors import ConnectionLostError, FleetError, MessageError, RefusedError, TlsError
-from fleet.messages import PROTOCOL, Blob, DeviceRow, Ending, Job, JobResult
+from fleet.messages import BUILD_KEY, MAX_OUTPUT_BYTES, PROTOCOL, Blob, DeviceRow, Ending, Job, JobResult
 from fleet.tls import Role, TlsBundle
 
 __all__ = [
+    "BUILD_KEY",
+    "MAX_OUTPUT_BYTES",
     "PROTOCOL",
     "Address",
     "Blob",
@@ -29,5 +31,6 @@ __all__ = [
     "Role",
     "TlsBundle",
     "TlsError",
+    "TrackerPlace",
     "describe_host",
 ]

@@ -32,6 +32,16 @@ class Address:
         return Address(host, int(port))
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrackerPlace:
+    """Where a tracker is and how it is talked to. silence_secs: of a tracker that counts as gone."""
+
+    address: Address
+    bundle: TlsBundle | None = None
+    insecure: bool = False
+    silence_secs: float = 15.0
+
+
 def check_exposure(host: str, bundle: TlsBundle | None, insecure: bool) -> None:
     """Without TLS only this machine may be reached, unless that is wanted; raises `FleetError`."""
     if bundle is None and not insecure and not is_loopback(host):

@@ -3,7 +3,8 @@
     client  -> tracker: join, devices, submit, blob, cancel, alive      tracker -> client: welcome, refused, devices, want, result, alive
     device  -> tracker: join, want, result, alive                       tracker -> device: welcome, refused, blob, measure, abort, alive
 
-A message is a dict with "op". Files travel as blobs, named by the sha256 of their bytes, in pieces; whoever lacks one says "want".
+A builder is to the tracker what a device is, with a key of its own; its jobs have no program and no files: it builds what stands in their
+text. A message is a dict with "op". Files travel as blobs, named by the sha256 of their bytes, in pieces; whoever lacks one says "want".
 """
 
 import hashlib
@@ -19,7 +20,9 @@ PROTOCOL = 1
 DEFAULT_PORT = 9190
 MAX_TEXT = 4096
 MAX_STDIN_BYTES = 1 << 20
+MAX_OUTPUT_BYTES = 6 << 20  # of a result, which has to fit into one message
 MAX_FILES = 64
+BUILD_KEY = "builders"  # of builders, and of nothing else
 PIECE_BYTES = 1 << 20  # of a blob in one message, so that signs of life are never far behind
 
 Message = dict[str, Any]
@@ -68,11 +71,12 @@ class Blob:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """One measurement: a program that is run in a sandbox with some files and a text on standard input.
+    """One measurement: a program that is run in a sandbox with some files and a text on standard input. With `BUILD_KEY`: one build.
 
-    program: digest of an executable file. files: name -> digest; the program finds them in its working folder. candidate: digest of what
-    is measured; one that takes devices of a model down again and again is not run any more. key: which devices may do it; fingerprint:
-    only those with this one (empty: any). priority: larger is sooner. identity: chosen by the client, the same when it asks again.
+    program: digest of an executable file; empty for a build, which the text describes. files: name -> digest; the program finds them in
+    its working folder. candidate: digest of what is measured; one that takes devices of a model down again and again is not run any more.
+    key: which devices may do it; fingerprint: only those with this one (empty: any). priority: larger is sooner. identity: chosen by the
+    client, the same when it asks again.
     """
 
     identity: str
@@ -88,7 +92,8 @@ class Job:
 
     @property
     def digests(self) -> tuple[str, ...]:
-        return tuple(dict.fromkeys((self.program, *(digest for _, digest in self.files))))
+        programs = (self.program,) if self.program else ()
+        return tuple(dict.fromkeys((*programs, *(digest for _, digest in self.files))))
 
     def to_message(self, op: str) -> Message:
         return {"op": op, **asdict(self)}
@@ -99,10 +104,13 @@ class Job:
         files = message.get("files")
         if not isinstance(files, list | tuple) or len(files) > MAX_FILES:
             raise MessageError(f"files is not a list of at most {MAX_FILES}")
+        key = text_of(message, "key", 100)
+        if key == BUILD_KEY and (files or message.get("program")):
+            raise MessageError("a build has neither a program nor files")
         return Job(
             identity=text_of(message, "identity", 100),
-            key=text_of(message, "key", 100),
-            program=digest_of(message.get("program")),
+            key=key,
+            program="" if key == BUILD_KEY else digest_of(message.get("program")),
             files=tuple(_file_of(entry) for entry in files),
             stdin=bytes_of(message, "stdin", MAX_STDIN_BYTES),
             candidate=digest_of(message.get("candidate")),
@@ -158,7 +166,7 @@ class JobResult:
             ending=Ending(ending),
             code=int(number_of(message, "code", -256, 256)),
             text=text_of(message, "text"),
-            output=bytes_of(message, "output", MAX_STDIN_BYTES),
+            output=bytes_of(message, "output", MAX_OUTPUT_BYTES),
             errors=bytes_of(message, "errors", MAX_STDIN_BYTES),
             secs=number_of(message, "secs", 0, 1e6),
             device=text_of(message, "device", 100),

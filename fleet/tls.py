@@ -1,7 +1,7 @@
 """Mutual TLS 1.3 with roles. In: a bundle file, as `tilewright farm issue` writes it. Out: contexts for sockets, and the role of a peer.
 
-A certificate says by its organizational unit what its owner may be; the tracker checks that of clients and devices. Who may be tracker is
-decided within the handshake: only a tracker's certificate has the extended key usage of a server, and it lacks that of a client.
+A certificate says by its organizational unit what its owner may be; the tracker checks that of clients, devices and builders. Who may be
+tracker is decided within the handshake: only a tracker's certificate has the extended key usage of a server, and it lacks that of a client.
 """
 
 import re
@@ -22,6 +22,7 @@ class Role(StrEnum):
     TRACKER = "tracker"
     DEVICE = "device"
     CLIENT = "client"
+    BUILDER = "builder"
 
 
 @dataclass(frozen=True, slots=True)

@@ -69,7 +69,7 @@ class Builder:
 
     def result(self, ticket: BuildTicket) -> Built | Measurement:
         """Waits for one build."""
-        return _built(ticket.request, self._pool.wait(ticket.job))
+        return built_from(ticket.request, self._pool.wait(ticket.job))
 
     def stream(self, requests: Sequence[BuildRequest]) -> "BuildStream":
         """Submits all at once, here and now; the workers build on while the caller does other things. Several streams may be open."""
@@ -105,14 +105,15 @@ class BuildStream(Iterator[tuple[int, Built | Measurement]]):
             raise StopIteration
         job, outcome = self._pool.wait_any(set(self._positions))
         position = self._positions.pop(job)
-        return position, _built(self._requests[position], outcome)
+        return position, built_from(self._requests[position], outcome)
 
     def close(self) -> None:
         self._pool.cancel(set(self._positions))
         self._positions.clear()
 
 
-def _built(request: BuildRequest, outcome: Outcome) -> Built | Measurement:
+def built_from(request: BuildRequest, outcome: Outcome) -> Built | Measurement:
+    """What a worker's answer means; raises `CodegenError` for an artifact that is none."""
     match outcome.kind:
         case OutcomeKind.DONE if outcome.reply["status"] == MeasureStatus.OK:
             return Built(request=request, artifact=Artifact.from_bytes(outcome.blob), build_secs=outcome.secs)

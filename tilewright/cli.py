@@ -11,7 +11,7 @@ from tilewright.commands.bench import bench
 from tilewright.commands.compile import compile_command
 from tilewright.commands.cost_model import cost_model
 from tilewright.commands.explain import explain
-from tilewright.commands.fleet_programs import device, tracker
+from tilewright.commands.fleet_programs import builder, device, tracker
 from tilewright.commands.lazy_group import LazyGroup
 from tilewright.commands.records import records
 from tilewright.commands.report import report
@@ -31,7 +31,7 @@ def commands() -> None:
     """Tilewright compiles models with kernels that are found by search on the device itself."""
 
 
-for command in (tune, compile_command, run, bench, explain, records, report, cost_model, tracker, device):
+for command in (tune, compile_command, run, bench, explain, records, report, cost_model, tracker, device, builder):
     commands.add_command(command)
 
 

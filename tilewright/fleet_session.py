@@ -9,13 +9,14 @@ from dataclasses import replace
 
 from compiler.errors import TargetError
 from compiler.target import Target
-from fleet import Address, TlsBundle, describe_host
-from fleet.client import FarmClient, FarmOptions
+from fleet import describe_host
+from fleet.client import FarmClient
 from measure import ArtifactBuilder, RunnerOptions
 from measure.remote import DeviceGroup, MeasureAhead, RemoteOptions, RemoteRunner, find_group
 from tilewright.fleet_choice import FleetChoice
 from tilewright.fleet_errors import shown_as_errors
 from tilewright.resolve_target import resolve_target
+from tilewright.tracker_client import tracker_client
 
 TIMEOUT_SECS = 30.0  # of a candidate: a board needs a while for what a desktop does in ten
 
@@ -48,8 +49,5 @@ class FleetSession:
 
 @contextmanager
 def open_fleet(choice: FleetChoice) -> Iterator[FleetSession]:
-    with shown_as_errors():
-        bundle = TlsBundle.read(choice.bundle) if choice.bundle else None
-        options = FarmOptions(tracker=Address.parse(choice.tracker), bundle=bundle, insecure=choice.insecure)
-        with FarmClient(options) as client:
-            yield FleetSession(choice, client)
+    with shown_as_errors(), tracker_client(choice.tracker, choice.bundle, choice.insecure) as client:
+        yield FleetSession(choice, client)

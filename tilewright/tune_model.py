@@ -4,6 +4,7 @@ Below: `tuner/tune.py`, the loop. Who watches: `tilewright/tune_views`.
 """
 
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from math import inf
 
@@ -12,9 +13,9 @@ from compiler.errors import TargetError
 from compiler.graph import predicted_cycles, weight_growth, workload_variants
 from compiler.target import Target, host_cores
 from compiler.workload import Workload
-from measure import Builder, BuilderOptions, LocalRunner, RunnerOptions, place_workers
+from measure import ArtifactBuilder, Builder, BuilderOptions, LocalRunner, RunnerOptions, place_workers
 from records_db import Database
-from tilewright.fleet_choice import MeasuringPlace
+from tilewright.fleet_choice import BuildingPlace, MeasuringPlace
 from tilewright.model import Model
 from tilewright.resolve_target import resolve_target
 from tilewright.tune_result import TuneResult
@@ -32,6 +33,7 @@ from tuner import (
 )
 
 DEFAULT_TRIALS_PER_KERNEL = 64
+MOST_LOOKAHEAD = 32  # trials proposed ahead for the sake of many builders; the search learns of each that much later
 LEAST_GAIN = 0.002  # of the model's time, by one more minute: searching on is not worth its while
 
 
@@ -52,6 +54,7 @@ def tune(
     command_line: str = "",
     max_rel_error: float = inf,
     place: MeasuringPlace | None = None,
+    builders: BuildingPlace | None = None,
 ) -> TuneResult:
     """Search schedules for all kernels of a model (or for some workloads, with their weights) and keep every trial in `database`.
 
@@ -63,6 +66,7 @@ def tune(
     `tilewright cost-model train`.
     max_rel_error: algorithms whose typical error, relative to a kernel's largest output, is above it are not tried.
     place: where kernels are timed; None: on this machine. `tilewright.fleet_session` has one for the devices of a fleet.
+    builders: who builds them; None: worker processes here. `tilewright.builder_session` has those of a tracker.
     on_event: is told of every trial; see `show_progress`. command_line: kept with the session, for people.
     """
     if until is not None and not 0 < until < 1:
@@ -93,15 +97,30 @@ def tune(
         prior=prior,
         seed=seed,
         command_line=command_line,
+        lookahead=_lookahead(builders),
     )
     running = RunnerOptions(threads=resolved.cores, footprint_bytes=min(_weight_bytes(workloads, resolved), 2 * resolved.l3_bytes))
     if place is not None:
-        with Builder(BuilderOptions(workers=host_cores())) as builder, place.runner(builder, running) as (ahead, remote):
+        with _builder(builders) as builder, place.runner(builder, running) as (ahead, remote):
             return TuneResult.of(tune_tasks(tasks, ahead, remote, database, options, on_event))
     placement = place_workers(resolved.cores)
     pinned = replace(running, cores=placement.timing)
+    if builders is not None:
+        with LocalRunner(pinned) as runner:
+            return TuneResult.of(tune_tasks(tasks, builders, runner, database, options, on_event))
     with Builder(BuilderOptions(placement=placement)) as builder, LocalRunner(pinned, builder) as runner:
         return TuneResult.of(tune_tasks(tasks, builder, runner, database, options, on_event))
+
+
+def _builder(builders: BuildingPlace | None) -> AbstractContextManager[ArtifactBuilder]:
+    """Kernels are timed elsewhere, so all cores may build."""
+    return Builder(BuilderOptions(workers=host_cores())) if builders is None else nullcontext(builders)
+
+
+def _lookahead(builders: BuildingPlace | None) -> int:
+    """As many trials as builders have work with, within reason."""
+    least = TuneOptions().lookahead
+    return least if builders is None else max(least, min(builders.slots, MOST_LOOKAHEAD))
 
 
 def _weight_bytes(workloads: Mapping[Workload, int], target: Target) -> int:

@@ -4,7 +4,7 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from fleet.address import Address
+from fleet.address import Address, TrackerPlace
 from fleet.tls import TlsBundle
 
 
@@ -42,6 +42,10 @@ class DaemonOptions:
             data[name] = None if data[name] is None else Path(data[name])
         data["run_with"] = tuple(data["run_with"])
         return DaemonOptions(**data | {"tracker": Address(**data["tracker"])})
+
+    def tracker_place(self) -> TrackerPlace:
+        """Raises `TlsError`."""
+        return TrackerPlace(address=self.tracker, bundle=self.read_bundle(), insecure=self.insecure, silence_secs=self.silence_secs)
 
     def read_bundle(self) -> TlsBundle | None:
         return None if self.bundle is None else TlsBundle.read(self.bundle)

@@ -1,4 +1,4 @@
-"""A device's connection: jobs and files go out, results and signs of life come in."""
+"""A device's or a builder's connection: jobs and files go out, results and signs of life come in."""
 
 import time
 from collections.abc import Iterator
@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from fleet.blob_store import file_messages
 from fleet.device import Device
 from fleet.errors import MessageError
-from fleet.messages import JobResult, Message, digest_of, health_of, text_of
+from fleet.messages import BUILD_KEY, JobResult, Message, digest_of, health_of, text_of
+from fleet.tls import Role
 from fleet.tracker.exchange import Exchange
 from fleet.tracker.lanes import Place, QueuedJob
 from fleet.tracker.session import Session
@@ -17,20 +18,23 @@ REMEMBERED = 20_000  # files that a device was sent; what is forgotten is sent a
 
 
 class DeviceSession(Session):
-    """Raises `MessageError` where `join` does not say what a device has to."""
+    """role: of a device or a builder. Raises `MessageError` where `join` does not say what it has to."""
 
-    def __init__(self, connection: Connection, exchange: Exchange, owner: str, join: Message) -> None:
+    def __init__(self, connection: Connection, exchange: Exchange, role: Role, owner: str, join: Message) -> None:
         super().__init__(connection, exchange.silence_secs)
         try:
             self.device = Device.from_json(join["device"])
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise MessageError(f"a device that does not describe itself: {error}") from error
         self.key = text_of(join, "key", 100)
+        if (self.key == BUILD_KEY) != (role is Role.BUILDER):
+            raise MessageError(f"came as {role.value!r} with the key {self.key!r}; builders have the key {BUILD_KEY!r}, and only they")
         self.target = text_of(join, "target", 1000)
         self.health = health_of(join)
         self.instance = text_of(join, "instance", 100)
         self.name = ""
-        self.who = f"device {owner}"
+        self.who = f"{role.value} {owner}"
+        self._role = role
         self._wish = text_of(join, "name", 60) or owner
         self._exchange = exchange
         self._sent: set[str] = set()
@@ -42,7 +46,7 @@ class DeviceSession(Session):
 
     def enter(self) -> None:
         self._exchange.add_device(self, self._wish)
-        self.who = f"device {self.name}"
+        self.who = f"{self._role.value} {self.name}"
         self.outbox.send({"op": "welcome", "name": self.name})
         self._exchange.serve(self)
 

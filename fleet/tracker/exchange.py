@@ -14,7 +14,7 @@ from fleet.blob_store import BlobStore
 from fleet.device import Device
 from fleet.errors import MessageError
 from fleet.messages import DeviceRow, Ending, Job, JobResult, Message
-from fleet.tracker.job_queue import DeviceSlot, JobQueue
+from fleet.tracker.job_queue import DeviceSlot, JobQueue, losses_allowed
 from fleet.tracker.lanes import Place, QueuedJob
 from fleet.tracker.options import TrackerOptions
 
@@ -228,7 +228,7 @@ class Exchange:
 
     def _quarantined(self, client: str, user: str, job: Job, model: str) -> None:
         self._audit.write("quarantine", user=user, candidate=job.candidate, model=model)
-        text = f"quarantined: it took devices of {model} down twice (they vanished, hung or restarted while it ran), so it is not run again"
+        text = f"quarantined: {losses_allowed(job)} times a device of {model} vanished, hung or restarted while it ran; it is not run again"
         self._answer(client, job, JobResult(identity="", ending=Ending.QUARANTINED, text=text))
 
     def _no_device(self, job: Job) -> str:

@@ -3,6 +3,7 @@
 Among the jobs that a device may do, the highest priority is first; within it the user whose turn is longest ago; of one user's the oldest.
 A device holds at most two jobs, one that runs and one that waits for it, so that it is not idle for a round trip. The jobs of a lost device
 go back to where they stood, and the one that ran is blamed: after two losses on a model of device, the candidate is quarantined there.
+A build, which has no way to take its builder down but to fill the machine's memory, is given up after four.
 """
 
 from collections import Counter, defaultdict
@@ -11,11 +12,12 @@ from dataclasses import dataclass, field
 from functools import partial
 from itertools import count
 
-from fleet.messages import Job
+from fleet.messages import BUILD_KEY, Job
 from fleet.tracker.lanes import Lane, Lanes, Place, QueuedJob
 
 JOBS_PER_DEVICE = 2
 LOSSES_TO_QUARANTINE = 2
+LOSSES_OF_BUILDS = 4
 
 
 @dataclass(slots=True, eq=False)
@@ -27,6 +29,11 @@ class DeviceSlot:
     model: str
     fingerprint: str
     jobs: list[QueuedJob] = field(default_factory=list)
+
+    @property
+    def most(self) -> int:
+        """Jobs that it may hold. A build waits at the tracker for whichever builder is free first: it may take seconds, a round trip ms."""
+        return 1 if self.key == BUILD_KEY else JOBS_PER_DEVICE
 
     @property
     def lanes(self) -> tuple[Lane, Lane]:
@@ -98,7 +105,7 @@ class JobQueue:
         """Gives out what devices with the key can take; those without a job come first."""
         for held in range(JOBS_PER_DEVICE):
             for device in list(self._with_room[(key, held)].values()):
-                if not self._waiting.per_key[key]:
+                if not self._waiting.per_key[key] or held >= device.most:
                     return
                 queued = self._waiting.first(device.lanes, self._last_turn, partial(self._may_run, device.model))
                 if queued is not None:
@@ -144,4 +151,9 @@ class JobQueue:
         self._with_room[(device.key, len(jobs))][device.name] = device
 
     def _may_run(self, model: str, job: Job) -> bool:
-        return self._losses[(job.candidate, model)] < LOSSES_TO_QUARANTINE
+        return self._losses[(job.candidate, model)] < losses_allowed(job)
+
+
+def losses_allowed(job: Job) -> int:
+    """How many devices of a model have to be lost with the job for its candidate to be quarantined there."""
+    return LOSSES_TO_QUARANTINE if job.program else LOSSES_OF_BUILDS

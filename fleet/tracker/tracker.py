@@ -102,9 +102,9 @@ class Tracker:
         match role:
             case Role.CLIENT:
                 return ClientSession(connection, self._exchange, name, join)
-            case Role.DEVICE:
-                return DeviceSession(connection, self._exchange, name, join)
-        raise MessageError(f"came as {role!r}; known: {Role.CLIENT.value}, {Role.DEVICE.value}")
+            case Role.DEVICE | Role.BUILDER:
+                return DeviceSession(connection, self._exchange, Role(role), name, join)
+        raise MessageError(f"came as {role!r}; known: {Role.CLIENT.value}, {Role.DEVICE.value}, {Role.BUILDER.value}")
 
 
 async def serve(options: TrackerOptions) -> None:

@@ -6,7 +6,8 @@ Needs the extra packages of the fleet (`pip install 'tilewright[fleet]'`), so it
 """
 
 from measure.remote.choose_device import DeviceGroup, choose_group
+from measure.remote.job_window import JobWindow
 from measure.remote.measure_ahead import MeasureAhead
 from measure.remote.remote_runner import RemoteOptions, RemoteRunner, find_group
 
-__all__ = ["DeviceGroup", "MeasureAhead", "RemoteOptions", "RemoteRunner", "choose_group", "find_group"]
+__all__ = ["DeviceGroup", "JobWindow", "MeasureAhead", "RemoteOptions", "RemoteRunner", "choose_group", "find_group"]

@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from fleet import Device, DeviceRow
+from fleet import BUILD_KEY, Device, DeviceRow
 from measure.errors import MeasureError
 
 
@@ -23,11 +23,12 @@ class DeviceGroup:
 def choose_group(rows: Sequence[DeviceRow], key: str) -> DeviceGroup:
     """The largest group with the key, of equal ones that with the most free devices; `MeasureError` lists the keys there are."""
     groups: defaultdict[str, list[DeviceRow]] = defaultdict(list)
-    for row in rows:
+    devices = [row for row in rows if row.key != BUILD_KEY]
+    for row in devices:
         if row.key == key:
             groups[row.fingerprint].append(row)
     if not groups:
-        keys = ", ".join(sorted({row.key for row in rows}))
+        keys = ", ".join(sorted({row.key for row in devices}))
         raise MeasureError(
             f"no device has the key {key!r}; {f'the keys there are: {keys}' if keys else 'the tracker has no device at all'}"
         )

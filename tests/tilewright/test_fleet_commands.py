@@ -7,13 +7,15 @@ import sys
 from argparse import ArgumentParser
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from benchmarks.local_fleet import LocalFleet, local_fleet, make_bundles, wait_for, wait_for_devices
-from fleet import describe_host
+from fleet import BUILD_KEY, describe_host
 from fleet.daemon.__main__ import make_parser as device_parser
 from fleet.tracker.__main__ import make_parser as tracker_parser
+from measure.remote_builds.__main__ import make_parser as builder_parser
 from records_db import Database
 from tests.tilewright.conftest import Command
 from tests.tilewright.models import save_classifier
@@ -75,9 +77,41 @@ def test_tune_on_two_devices(command: Command, fleet: LocalFleet, tmp_path: Path
     assert compiled.code == 0, compiled.err
 
 
+def start_builder(fleet: LocalFleet) -> None:
+    fleet.start(
+        "builder", "measure.remote_builds", "--tracker", str(fleet.address), "--tls", str(fleet.bundles["builder"]), "--workers", "2"
+    )
+    with fleet.client() as client:
+        wait_for(lambda: sum(row.key == BUILD_KEY for row in client.devices()) == 2 or None, "two builders")
+
+
+@pytest.mark.parametrize("where", [["--key", "board"], []], ids=["timed on a device", "timed here"])
+def test_tune_with_builders(command: Command, fleet: LocalFleet, tmp_path: Path, where: list[str]) -> None:
+    if "builder" not in fleet.processes:
+        start_builder(fleet)
+    model, database = save_classifier(tmp_path / "classifier.onnx"), tmp_path / "tuned.db"
+    there = ["--builders", str(fleet.address), "--tls", str(fleet.bundles["client"])]
+    where = ["--tracker", str(fleet.address), *where] if where else []
+    built_before = len(builds(fleet))
+    tuned = command("tune", str(model), *there, *where, "--threads", "1", "--trials", "8", "--db", str(database))
+    assert tuned.code == 0, tuned.err
+    assert "8 trials" in tuned.out
+    assert len(builds(fleet)) - built_before >= 8
+    with Database(f"sqlite:///{database}") as opened:
+        trials = opened.records()
+        assert f"--builders {fleet.address} --tls" in opened.sessions()[-1].session.command_line
+    assert any(record.measurement.verification is not None and record.measurement.verification.passed for record in trials)
+
+
+def builds(fleet: LocalFleet) -> list[dict[str, Any]]:
+    return [entry for entry in fleet.audit() if entry["event"] == "job" and entry["key"] == BUILD_KEY]
+
+
 @pytest.mark.parametrize(
     ("options", "text"),
     [
+        (["--builders", "127.0.0.1:1"], "cannot reach the tracker at 127.0.0.1:1"),
+        (["--builders", "192.0.2.1:1"], "give --tls FILE"),
         (["--key", "board"], "--tracker and --key belong together"),
         (["--tracker", "127.0.0.1:1"], "--tracker and --key belong together"),
         (["--tracker", "127.0.0.1:1", "--key", "board"], "cannot reach the tracker at 127.0.0.1:1"),
@@ -103,7 +137,11 @@ def test_a_key_that_no_device_has(command: Command, fleet: LocalFleet, tmp_path:
     assert "no device has the key 'pi3b'; the keys there are: board" in refused.err
 
 
-@pytest.mark.parametrize("words", [["tracker", "--host", "0.0.0.0"], ["device", "--tracker", "192.0.2.1", "--key", "x"]], ids=" ".join)
+@pytest.mark.parametrize(
+    "words",
+    [["tracker", "--host", "0.0.0.0"], ["device", "--tracker", "192.0.2.1", "--key", "x"], ["builder", "--tracker", "192.0.2.1"]],
+    ids=" ".join,
+)
 def test_beyond_this_machine_there_is_tls_or_a_word_said_aloud(words: list[str]) -> None:
     done = subprocess.run([sys.executable, "-m", "tilewright", *words], capture_output=True, text=True, check=False)
     assert done.returncode == 2
@@ -124,7 +162,11 @@ def bare(fleet: LocalFleet) -> Iterator[LocalFleet]:
         yield bare
 
 
-@pytest.mark.parametrize(("name", "parser"), [("tracker", tracker_parser()), ("device", device_parser())], ids=["tracker", "device"])
+@pytest.mark.parametrize(
+    ("name", "parser"),
+    [("tracker", tracker_parser()), ("device", device_parser()), ("builder", builder_parser())],
+    ids=["tracker", "device", "builder"],
+)
 def test_the_reference_names_every_option(name: str, parser: ArgumentParser) -> None:
     reference = (ROOT / "docs" / "command-line.md").read_text()
     synopsis = reference.partition(f"\ntilewright {name} ")[2].partition("\ntilewright ")[0]

@@ -7,11 +7,11 @@ from typing import Any
 
 import click
 
-from fleet import Address, Device, DeviceRow, TlsBundle
-from fleet.client import FarmClient, FarmOptions
+from fleet import Device, DeviceRow
 from tilewright.commands.options import format_option, insecure_option, tls_option, tracker_option
 from tilewright.commands.print_rows import print_json, print_rows
 from tilewright.fleet_errors import shown_as_errors
+from tilewright.tracker_client import tracker_client
 
 KEY_COLUMNS = ("key", "total", "free", "queued")
 DEVICE_COLUMNS = ("key", "device", "model", "cores", "who", "seen_secs_ago", "temperature_c", "clock_mhz", "throttled", "sandbox", "target")
@@ -24,10 +24,8 @@ DEVICE_COLUMNS = ("key", "device", "model", "cores", "who", "seen_secs_ago", "te
 @format_option
 def devices(tracker: str, bundle: Path | None, insecure: bool, form: str) -> None:
     """List the devices of a fleet: how many a key has, how many are free, who uses the others."""
-    with shown_as_errors():
-        options = FarmOptions(tracker=Address.parse(tracker), bundle=TlsBundle.read(bundle) if bundle else None, insecure=insecure)
-        with FarmClient(options) as client:
-            rows = sorted(client.devices(), key=lambda row: (row.key, row.name))
+    with shown_as_errors(), tracker_client(tracker, bundle, insecure) as client:
+        rows = sorted(client.devices(), key=lambda row: (row.key, row.name))
     if form == "json":
         print_json({"keys": _key_rows(rows), "devices": [asdict(row) for row in rows]})
     elif rows:

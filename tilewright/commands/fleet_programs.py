@@ -1,4 +1,4 @@
-"""`tilewright tracker` and `tilewright device`: the fleet's own programs, which take the place of this process, since they are smaller."""
+"""`tilewright tracker`, `device` and `builder`: programs of their own, which take the place of this process, since they are smaller."""
 
 import os
 import sys
@@ -22,6 +22,13 @@ def tracker(arguments: tuple[str, ...]) -> None:
 def device(arguments: tuple[str, ...]) -> None:
     """Measure on this machine for a tracker's clients."""
     _become("fleet.daemon", arguments)
+
+
+@click.command(context_settings=PASSED_ON, add_help_option=False)
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def builder(arguments: tuple[str, ...]) -> None:
+    """Build on this machine for a tracker's clients."""
+    _become("measure.remote_builds", arguments)
 
 
 def _become(module: str, arguments: tuple[str, ...]) -> None:

@@ -28,7 +28,7 @@ from tilewright.commands.options import (
     tls_option,
     tracker_option,
 )
-from tilewright.fleet_choice import FleetChoice, MeasuringPlace
+from tilewright.fleet_choice import BuilderChoice, BuildingPlace, FleetChoice, MeasuringPlace, connection_words
 from tilewright.optional_modules import load_optional
 from tilewright.resolve_target import resolve_target
 from tilewright.tune_model import tune as tune_model
@@ -65,6 +65,7 @@ class TuneCommand:
     max_rel_error: float
     shapes: Shapes
     fleet: FleetChoice | None
+    builders: BuilderChoice | None
 
     def words(self, trials: int | None, minutes: float | None) -> str:
         """To type for the same with another budget."""
@@ -83,7 +84,9 @@ class TuneCommand:
         for option, value in rest.items():
             if value is not None:
                 words += [option, f"{value:g}" if isinstance(value, float) else str(value)]
-        words += self.fleet.words if self.fleet else []
+        places = [place for place in (self.fleet, self.builders) if place is not None]
+        words += [word for place in places for word in place.words]
+        words += connection_words(places[0]) if places else []
         for name, shape in self.shapes:
             words += ["--shape", f"{name}={','.join(map(str, shape))}"]
         return shlex.join(words)
@@ -130,15 +133,20 @@ class TuneCommand:
 @insecure_option
 @click.option("--priority", type=click.IntRange(-1000, 1000), default=0, show_default=True, help="Larger goes first at the tracker.")
 @click.option("--devices", type=click.IntRange(min=1), default=1, show_default=True, help="How many devices with the key to use at once.")
+@click.option("--builders", metavar="HOST:PORT", help="Build on the builders of this tracker; on this machine by default.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object per event.")
 @click.pass_context
 def tune(ctx: click.Context, /, as_json: bool, **options: object) -> None:
     """Search the fastest kernels for MODEL on this machine and keep every trial in a database.
 
     With --tracker and --key they are timed on the devices of a fleet instead, for which --target host means what those were started with.
-    What the database knows already is not measured again. Ctrl-C ends the search and loses nothing.
+    With --builders they are built by others. What the database knows already is not measured again. Ctrl-C ends the search and loses
+    nothing.
     """
-    options["fleet"] = _fleet_choice({name: options.pop(name) for name in ("tracker", "key", "bundle", "insecure", "priority", "devices")})
+    connection = {name: options.pop(name) for name in ("bundle", "insecure")}
+    options["fleet"] = _fleet_choice({name: options.pop(name) for name in ("tracker", "key", "priority", "devices")} | connection)
+    builders = options.pop("builders")
+    options["builders"] = None if builders is None else BuilderChoice(tracker=builders, **connection)  # type: ignore[arg-type] # click's
     command = TuneCommand(**options)  # type: ignore[arg-type] # click has checked and converted them
     result = None
     with terminated_as_interrupted(), suppress(KeyboardInterrupt):
@@ -155,6 +163,7 @@ def _search(command: TuneCommand, as_json: bool) -> TuneResult:
     with ExitStack() as stack:
         place = _open_fleet(command.fleet, stack)
         target = (place.resolve_target if place else resolve_target)(command.target, command.threads)
+        builders = _open_builders(command.builders, stack)
         database = stack.enter_context(Database(database_url(command.url)))
         heading = SessionHeading(model=model.name, target=target, database=database.url, tuner=command.tuner)
         with choose_view(heading, sys.stdout, as_json=as_json) as view:
@@ -173,6 +182,7 @@ def _search(command: TuneCommand, as_json: bool) -> TuneResult:
                 command_line=command.words(command.trials, command.minutes),
                 max_rel_error=command.max_rel_error,
                 place=place,
+                builders=builders,
             )
 
 
@@ -189,6 +199,13 @@ def _open_fleet(choice: FleetChoice | None, stack: ExitStack) -> MeasuringPlace 
         return None
     place: MeasuringPlace = stack.enter_context(load_optional("tilewright.fleet_session", "fleet").open_fleet(choice))
     return place
+
+
+def _open_builders(choice: BuilderChoice | None, stack: ExitStack) -> BuildingPlace | None:
+    if choice is None:
+        return None
+    builders: BuildingPlace = stack.enter_context(load_optional("tilewright.builder_session", "fleet").open_builders(choice))
+    return builders
 
 
 def _say(line: str, as_json: bool) -> None:
