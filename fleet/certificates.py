@@ -4,9 +4,11 @@ In: a folder, a role, a name. Out: files for `fleet/tls.py`. The only module tha
 """
 
 import datetime
+import json
 import os
 import re
 from pathlib import Path
+from typing import Any
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -14,10 +16,13 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from fleet.errors import TlsError
+from fleet.revocations import RevokedCertificate, read_revoked, write_revoked
 from fleet.tls import Role
 
 AUTHORITY_FILE = "authority.pem"
 KEY_FILE = "authority.key"
+ISSUED_FILE = "issued.jsonl"  # one JSON object for each certificate
+REVOKED_FILE = "revoked.json"
 AUTHORITY_DAYS = 3650
 CLOCK_SKEW = datetime.timedelta(hours=1)
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,62}")
@@ -61,11 +66,56 @@ def issue(folder: Path, role: Role, name: str, output: Path, days: int) -> None:
     builder = builder.add_extension(x509.ExtendedKeyUsage([purpose]), critical=True)
     builder = builder.add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(authority_key.public_key()), critical=False)
     certificate = builder.sign(authority_key, hashes.SHA256())
+    entry = {
+        "serial": f"{certificate.serial_number:x}",
+        "name": name,
+        "role": role.value,
+        "until": certificate.not_valid_after_utc.isoformat(),
+    }
     pem = serialization.Encoding.PEM
+    try:
+        with (folder / ISSUED_FILE).open("a", encoding="ascii") as issued:
+            issued.write(json.dumps(entry) + "\n")
+    except OSError as error:
+        raise TlsError(f"cannot note in {folder / ISSUED_FILE} what is issued: {error}") from error
     try:
         _write(output, certificate.public_bytes(pem) + _key_text(key) + authority.public_bytes(pem), 0o600)
     except OSError as error:
         raise TlsError(f"cannot write {output}: {error}") from error
+
+
+def revoke(folder: Path, name: str, output: Path | None = None) -> list[RevokedCertificate]:
+    """Adds all certificates that were issued for the name so far to the authority's list; those of them that were not on it.
+
+    output: a copy of the whole list.
+    """
+    _read_authority(folder)
+    issued = _read_issued(folder)
+    known = {str(entry["name"]) for entry in issued}
+    if name not in known:
+        listed = ", ".join(sorted(known)) or "nobody"
+        raise TlsError(f"the authority in {folder} has issued no certificate for {name!r}; it has for: {listed}")
+    list_file = folder / REVOKED_FILE
+    revoked = read_revoked(list_file) if list_file.exists() else []
+    old = {entry.serial for entry in revoked}
+    now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+    new = [
+        RevokedCertificate(serial=str(entry["serial"]), name=name, role=str(entry["role"]), time=now)
+        for entry in issued
+        if entry["name"] == name and entry["serial"] not in old
+    ]
+    for file in (list_file, output):
+        if file is not None:
+            write_revoked(file, revoked + new)
+    return new
+
+
+def _read_issued(folder: Path) -> list[dict[str, Any]]:
+    path = folder / ISSUED_FILE
+    try:
+        return [json.loads(line) for line in path.read_text(encoding="ascii").splitlines()] if path.exists() else []
+    except (OSError, ValueError) as error:
+        raise TlsError(f"cannot read {path}: {error}") from error
 
 
 def _read_authority(folder: Path) -> tuple[x509.Certificate, ec.EllipticCurvePrivateKey]:

@@ -27,10 +27,11 @@ class Role(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Who a connection belongs to, by its certificate."""
+    """Who a connection belongs to, by its certificate. serial: of the certificate."""
 
     role: str
     name: str
+    serial: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,4 +78,5 @@ class TlsBundle:
 def identity_of(certificate: Mapping[str, Any]) -> Identity:
     """The role and the name in a certificate, as `SSLSocket.getpeercert` gives it; the handshake has checked it."""
     subject = {name: value for part in certificate.get("subject", ()) for name, value in part}
-    return Identity(str(subject.get("organizationalUnitName", "")), str(subject.get("commonName", "")))
+    serial = int(certificate.get("serialNumber", "0"), 16)
+    return Identity(str(subject.get("organizationalUnitName", "")), str(subject.get("commonName", "")), serial)

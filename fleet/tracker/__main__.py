@@ -27,6 +27,7 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--audit", type=Path, metavar="FILE", help="JSON lines of who came, was refused, ran what; standard error by default"
     )
+    parser.add_argument("--revoked", type=Path, metavar="FILE", help="of `tilewright farm revoke`; read again whenever it changes")
     parser.add_argument("--silence", type=float, default=15.0, metavar="SECONDS", help="without a sign of life, who is gone; 15 by default")
     parser.add_argument("--patience", type=float, default=60.0, metavar="SECONDS", help="that jobs wait for any device; 60 by default")
     parser.add_argument("--max-file", type=parse_size, default=256 << 20, metavar="SIZE", help="largest file of a job; 256M by default")
@@ -45,6 +46,7 @@ def main(arguments: list[str] | None = None) -> int:
                 bundle=None if given.tls is None else TlsBundle.read(given.tls),
                 insecure=given.insecure,
                 audit=given.audit,
+                revoked=given.revoked,
                 silence_secs=given.silence,
                 patience_secs=given.patience,
                 max_blob_bytes=given.max_file,

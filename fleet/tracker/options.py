@@ -10,7 +10,7 @@ from fleet.tls import TlsBundle
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrackerOptions:
-    """store: a folder for the files of jobs, emptied at the start. audit: a file; None: standard error.
+    """store: a folder for the files of jobs, emptied at the start. audit: a file; None: standard error. revoked: a revocation list.
 
     silence_secs: who has not been heard of for so long is gone. patience_secs: how long a job waits for any device that can do it.
     max_blob_bytes: of one file of a job; store_bytes: of all that are kept at a time; max_jobs: that one client may have waiting.
@@ -21,6 +21,7 @@ class TrackerOptions:
     bundle: TlsBundle | None = None
     insecure: bool = False
     audit: Path | None = None
+    revoked: Path | None = None
     silence_secs: float = 15.0
     patience_secs: float = 60.0
     max_blob_bytes: int = 256 << 20

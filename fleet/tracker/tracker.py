@@ -12,8 +12,9 @@ import time
 from fleet.address import check_exposure
 from fleet.audit import AuditLog
 from fleet.blob_store import BlobStore
-from fleet.errors import ConnectionLostError, FleetError, MessageError
+from fleet.errors import ConnectionLostError, FleetError, MessageError, TlsError
 from fleet.messages import PROTOCOL, Message, text_of
+from fleet.revocations import Revocations
 from fleet.tls import Role
 from fleet.tracker.client_session import ClientSession
 from fleet.tracker.device_session import DeviceSession
@@ -22,6 +23,7 @@ from fleet.tracker.options import TrackerOptions
 from fleet.wire import Connection, ListenerHandle, listen
 
 JOIN_SECS = 10.0
+REVOKED = "the certificate was revoked"
 TICK_SECS = 0.5
 
 
@@ -30,7 +32,11 @@ class Tracker:
 
     def __init__(self, options: TrackerOptions) -> None:
         check_exposure(options.address.host, options.bundle, options.insecure)
+        if options.revoked is not None and options.bundle is None:
+            raise FleetError("--revoked lists certificates, and without --tls there are none")
         self._options = options
+        self._revocations = Revocations(options.revoked)
+        self._sessions: set[ClientSession | DeviceSession] = set()
         self._audit = AuditLog(options.audit)
         self._exchange = Exchange(options, self._audit, BlobStore(options.store, options.max_blob_bytes, options.store_bytes))
         self._listener: ListenerHandle | None = None
@@ -52,6 +58,21 @@ class Tracker:
         while True:
             await asyncio.sleep(TICK_SECS)
             self._exchange.tick(time.monotonic())
+            self._look_for_revocations()
+
+    def _look_for_revocations(self) -> None:
+        """Who is here with a certificate that is revoked now is cut off, as if the connection were lost."""
+        try:
+            changed = self._revocations.reread()
+        except TlsError as error:
+            self._audit.write("revocations unreadable", reason=str(error))
+            return
+        if not changed:
+            return
+        self._audit.write("revocations read", file=str(self._options.revoked))
+        for session in [each for each in self._sessions if each.connection.identity in self._revocations]:
+            self._audit.write("refused", peer=session.connection.peer, who=session.who, reason=REVOKED)
+            session.close()
 
     def close(self) -> None:
         if self._listener is not None:
@@ -73,6 +94,7 @@ class Tracker:
             if isinstance(error, MessageError):
                 await connection.send({"op": "refused", "text": reason})
             return
+        self._sessions.add(session)
         try:
             await session.run()
         except MessageError as error:
@@ -81,11 +103,14 @@ class Tracker:
         except ConnectionLostError:
             pass
         finally:
+            self._sessions.discard(session)
             session.leave()
             self._audit.write("leave", who=session.who, peer=connection.peer)
 
     def _admit(self, connection: Connection, join: Message) -> ClientSession | DeviceSession:
         """Raises `MessageError` for who may not come in."""
+        if connection.identity is not None and connection.identity in self._revocations:
+            raise MessageError(f"{REVOKED}: {connection.identity.role} {connection.identity.name}")
         if join["op"] != "join":
             raise MessageError(f"{join['op']!r} is no way to begin; this tracker knows 'join' and nothing of Dask's own operations"[:200])
         protocol = join.get("protocol")

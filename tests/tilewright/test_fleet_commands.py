@@ -44,6 +44,13 @@ def test_certificates_are_made_once(command: Command, tmp_path: Path) -> None:
     bundle = tmp_path / "ann.tls"
     assert command("farm", "issue", "--ca", str(tmp_path / "ca"), "--role", "client", "ann", "-o", str(bundle)).code == 0
     assert bundle.stat().st_mode & 0o777 == 0o600
+    revoked = command("farm", "revoke", "--ca", str(tmp_path / "ca"), "ann", "-o", str(tmp_path / "revoked.json"))
+    assert revoked.out.startswith("Revoked ann: client ")
+    assert "tilewright tracker --revoked FILE" in revoked.out
+    again = command("farm", "revoke", "--ca", str(tmp_path / "ca"), "ann")
+    assert "nothing new, it was revoked before" in again.out
+    unknown = command("farm", "revoke", "--ca", str(tmp_path / "ca"), "bob")
+    assert (unknown.code, unknown.err.count("\n")) == (2, 1)
     missing = command("farm", "issue", "--ca", str(tmp_path), "--role", "client", "ann", "-o", str(tmp_path / "b.tls"))
     assert missing.code == 2
     assert "make one with: tilewright farm init-ca" in missing.err

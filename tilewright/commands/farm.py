@@ -5,8 +5,9 @@ from pathlib import Path
 import click
 
 from fleet import Role
-from fleet.certificates import init_authority
+from fleet.certificates import REVOKED_FILE, init_authority
 from fleet.certificates import issue as issue_bundle
+from fleet.certificates import revoke as revoke_certificates
 from tilewright.fleet_errors import shown_as_errors
 
 DEFAULT_DAYS = 825
@@ -48,3 +49,17 @@ def issue(folder: Path, role: str, output: Path, days: int, name: str) -> None:
     with shown_as_errors():
         issue_bundle(folder, Role(role), name, output, days)
     click.echo(f"Wrote {output} for the {role} {name}, valid {days} days. It holds a private key: copy it by a way that you trust.")
+
+
+@farm.command()
+@authority_option
+@click.option("-o", "--output", type=click.Path(path_type=Path), metavar="FILE", help="A copy of the list, where a tracker reads it.")
+@click.argument("name")
+def revoke(folder: Path, output: Path | None, name: str) -> None:
+    """Shut out whoever has a certificate for NAME: all that were issued for it so far go on the authority's revocation list."""
+    with shown_as_errors():
+        revoked = revoke_certificates(folder, name, output)
+    listed = ", ".join(f"{entry.role} {entry.serial}" for entry in revoked) or "nothing new, it was revoked before"
+    click.echo(f"Revoked {name}: {listed}. Bring {output or folder / REVOKED_FILE} to the tracker: tilewright tracker --revoked FILE")
+    if any(entry.role == Role.TRACKER for entry in revoked):
+        click.echo("Devices and clients read no list: to be safe from a stolen tracker's certificate, make a new authority.")
