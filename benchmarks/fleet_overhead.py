@@ -1,15 +1,13 @@
 """Milliseconds that a trial takes through tracker and daemon, over TLS on loopback, beyond a local one. Used by `fleet.py`."""
 
-import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
 from statistics import median
 
 from benchmarks.kernel_workloads import KERNELS
-from benchmarks.local_fleet import local_fleet, make_bundles, wait_for_devices
+from benchmarks.local_fleet import fresh_fleet, wait_for_devices
 from compiler.driver import compile_kernel
 from compiler.target import Target
 from measure import BuildRequest, Built, LocalRunner, RunLimits, Runner, RunnerOptions
@@ -37,8 +35,7 @@ class Overhead:
 def measure_overhead(trials: int) -> Overhead:
     kernel = _kernel()
     options = RunnerOptions(threads=1)
-    with tempfile.TemporaryDirectory() as folder, local_fleet(make_bundles(Path(folder))) as fleet:
-        fleet.start_tracker()
+    with fresh_fleet() as fleet:
         fleet.start_device("one")
         with fleet.client() as client, LocalRunner(options) as local:
             wait_for_devices(client, 1)

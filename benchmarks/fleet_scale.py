@@ -6,16 +6,14 @@ some jobs under way, leaves now and then with all of them, and comes back. Used 
 
 import asyncio
 import random
-import tempfile
 import time
 from collections import Counter
 from dataclasses import dataclass, field
-from pathlib import Path
 from statistics import mean, median, quantiles
 
 import psutil
 
-from benchmarks.local_fleet import LocalFleet, local_fleet, make_bundles
+from benchmarks.local_fleet import LocalFleet, fresh_fleet
 from fleet import PROTOCOL, Blob, ConnectionLostError, Device, Ending, Job, JobResult, Role, TlsBundle
 from fleet.blob_store import blob_messages
 from fleet.certificates import issue
@@ -60,12 +58,12 @@ class _Tally:
 
 
 def simulate(devices: int, clients: int, seconds: float) -> Scale:
-    with tempfile.TemporaryDirectory() as folder, local_fleet(make_bundles(Path(folder))) as fleet:
+    with fresh_fleet() as fleet:
+        folder = fleet.bundles["client"].parent
         for number in range(clients):
-            bundle = Path(folder) / f"user{number}.tls"
-            issue(Path(folder) / "ca", Role.CLIENT, bundle.stem, bundle, days=2)
+            bundle = folder / f"user{number}.tls"
+            issue(folder / "ca", Role.CLIENT, bundle.stem, bundle, days=2)
             fleet.bundles[bundle.stem] = bundle
-        fleet.start_tracker()
         return asyncio.run(_simulate(fleet, devices, clients, seconds))
 
 

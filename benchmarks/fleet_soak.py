@@ -3,16 +3,14 @@
 import os
 import random
 import signal
-import tempfile
 import time
 from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 
 import psutil
 
-from benchmarks.local_fleet import LocalFleet, local_fleet, make_bundles, wait_for_devices
+from benchmarks.local_fleet import LocalFleet, fresh_fleet, wait_for_devices
 from fleet import Blob, Ending, Job
 from measure.remote.job_window import JobWindow
 
@@ -45,8 +43,7 @@ def soak(trials: int, kill_every_secs: float) -> Soak:
     rng = random.Random(0)
     answers: Counter[str] = Counter()
     wrong = kills = 0
-    with tempfile.TemporaryDirectory() as folder, local_fleet(make_bundles(Path(folder))) as fleet:
-        fleet.start_tracker()
+    with fresh_fleet() as fleet:
         for name in NAMES:
             fleet.start_device(name)
         with fleet.client() as client:
@@ -76,7 +73,7 @@ def soak(trials: int, kill_every_secs: float) -> Soak:
                     result = future.result()
                     answers[result.identity] += 1
                     wrong += result.ending is not Ending.EXITED or result.output != f"{identity} {PAYLOAD_BYTES}\n".encode()
-                if not begin and first >= trials // 10:
+                if not begin and first + len(batch) >= trials // 10:
                     begin = _memory(fleet)
             seconds = time.monotonic() - start
             end = _memory(fleet)

@@ -1,11 +1,9 @@
 """Trials per second of two devices against one, whose timing is simulated: each trial sleeps, as long as one takes. Used by `fleet.py`."""
 
-import tempfile
 import time
 from dataclasses import dataclass
-from pathlib import Path
 
-from benchmarks.local_fleet import local_fleet, make_bundles, wait_for_devices
+from benchmarks.local_fleet import fresh_fleet, wait_for_devices
 from fleet import Blob, Job
 from fleet.client import FarmClient
 from measure.remote.job_window import JobWindow
@@ -26,8 +24,7 @@ class Speedup:
 
 def measure_speedup(trials: int) -> Speedup:
     rates = {}
-    with tempfile.TemporaryDirectory() as folder, local_fleet(make_bundles(Path(folder))) as fleet:
-        fleet.start_tracker()
+    with fresh_fleet() as fleet:
         for count, name in enumerate(("one", "two"), 1):
             fleet.start_device(name)
             with fleet.client() as client:

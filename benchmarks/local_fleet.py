@@ -131,6 +131,14 @@ def local_fleet(bundles: dict[str, Path]) -> Iterator[LocalFleet]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+@contextmanager
+def fresh_fleet() -> Iterator[LocalFleet]:
+    """With certificates of its own, and a tracker."""
+    with tempfile.TemporaryDirectory() as folder, local_fleet(make_bundles(Path(folder))) as fleet:
+        fleet.start_tracker()
+        yield fleet
+
+
 def with_continue(pid: int) -> None:
     """A stopped process would not hear that it shall end."""
     try:

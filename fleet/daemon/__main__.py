@@ -74,7 +74,7 @@ def find_launcher(text: str) -> tuple[str, ...]:
 
 
 def default_cache(key: str) -> Path:
-    """Of its own for each key and process, so that several daemons on a machine do not share one."""
+    """Of its own for each key. Daemons that share a machine and a key need a `--cache` each: a daemon empties its folder at the start."""
     base = Path("/var/cache") if os.getuid() == 0 else Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     return base / "tilewright-device" / re.sub(r"[^A-Za-z0-9._-]", "_", key)
 

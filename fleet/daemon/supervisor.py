@@ -20,7 +20,7 @@ from typing import Any
 from fleet.backoff import Backoff
 from fleet.daemon.lines import LineReader, encode_line
 from fleet.daemon.options import DaemonOptions
-from fleet.daemon.processes import PR_SET_PDEATHSIG, adopt_orphans, end_children, prctl
+from fleet.daemon.processes import END_SECS, PR_SET_PDEATHSIG, adopt_orphans, end_children, prctl
 from fleet.daemon.sandbox import ChildCommand
 from fleet.daemon.sandboxed_child import ChildEnding, SandboxedChild, ThreadCounts, start_child
 from fleet.messages import Ending
@@ -28,6 +28,8 @@ from fleet.messages import Ending
 SILENCE_SECS = 20.0  # of an agent that beats every second: its process hangs, or was stopped
 START_SECS = 180.0  # within which a new agent has to beat: a Raspberry Pi reads its packages from a slow card
 STOP_SECS = 5.0
+LATE_LOOK_SECS = 0.1
+POWER_CYCLE_SECS = 60.0
 READ_BYTES = 1 << 20
 AGENT_PROGRAM = "from fleet.daemon.agent import main; main()"
 UNUSABLE_EXIT_CODE = 2  # of an agent that cannot work with its options: starting it again would not help
@@ -39,6 +41,7 @@ class Supervisor:
         self._selector = selectors.DefaultSelector()
         self._counts = ThreadCounts()
         self._child: SandboxedChild | None = None
+        self._given_up: SandboxedChild | None = None
         self._stopping = False
 
     def run(self) -> int:
@@ -118,9 +121,11 @@ class Supervisor:
         return code
 
     def _patience_secs(self) -> float:
+        """A child that ends wakes the selector; one that does not, after its deadline, is looked at now and then."""
         if self._child is None:
             return 1.0
-        return max(0.0, min(1.0, self._child.deadline - time.monotonic()))
+        left_secs = self._child.deadline - time.monotonic()
+        return min(1.0, left_secs) if left_secs > 0 else LATE_LOOK_SECS
 
     def _select(self, patience_secs: float) -> None:
         for key, _ in self._selector.select(patience_secs):
@@ -158,14 +163,18 @@ class Supervisor:
         child = self._child
         if child is None:
             return
-        if time.monotonic() >= child.deadline:
+        late_secs = time.monotonic() - child.deadline
+        if late_secs >= 0:
             child.kill("timeout")
-        ended, status = os.waitpid(child.pid, os.WNOHANG if time.monotonic() < child.deadline else 0)
+        ended, status = os.waitpid(child.pid, os.WNOHANG)
         if not ended:
+            if late_secs > END_SECS and child is not self._given_up:
+                self._given_up = child
+                self._power_cycle("a candidate cannot be ended")
             return
         child.kill("")
         if not end_children(spare=(agent,)):
-            self._power_cycle("a candidate cannot be ended")
+            self._power_cycle("what a candidate left behind cannot be ended")
         self._close_child(child)
         self._tell(child.ending(status))
 
@@ -184,8 +193,15 @@ class Supervisor:
         """The last resort, and the user's own command."""
         command = self._options.power_cycle_command
         _say(f"{reason}; {f'running {command!r}' if command else 'no --power-cycle-cmd was given'}")
-        if command:
-            subprocess.run(command, shell=True, stdin=subprocess.DEVNULL, timeout=60, check=False)
+        if not command:
+            return
+        try:
+            done = subprocess.run(command, shell=True, stdin=subprocess.DEVNULL, timeout=POWER_CYCLE_SECS, check=False)
+        except subprocess.TimeoutExpired:
+            _say(f"{command!r} was ended after {POWER_CYCLE_SECS:.0f} s")
+            return
+        if done.returncode:
+            _say(f"{command!r} ended with exit code {done.returncode}")
 
 
 def _say(text: str) -> None:

@@ -87,6 +87,32 @@ def test_a_candidate_that_takes_its_device_down_twice_is_quarantined(fleet: Loca
     assert [entry["event"] for entry in fleet.audit()].count("quarantine") == 2
 
 
+@pytest.mark.parametrize(
+    ("stuck", "reason"),
+    [
+        ("daemon.sandboxed_child.SandboxedChild.kill = lambda child, reason: None; daemon.supervisor.END_SECS = 0.5", "a candidate"),
+        ("daemon.supervisor.end_children = lambda spare: False", "what a candidate left behind"),
+    ],
+)
+def test_what_cannot_be_ended_has_the_device_power_cycled(fleet: LocalFleet, stuck: str, reason: str) -> None:
+    """As if the system could not end a process; the command stands for a switch at the socket. It runs once for each candidate."""
+    fleet.start_tracker()
+    trace = fleet.folder / "cycled"
+    modules = "import sys; import fleet.daemon.sandboxed_child, fleet.daemon.supervisor; from fleet import daemon"
+    options = ["--tracker", str(fleet.address), "--key", "board", "--tls", str(fleet.bundles["device"]), "--cache", str(fleet.folder / "c")]
+    program = f"{modules}; from fleet.daemon.__main__ import main; {stuck}; sys.exit(main(sys.argv[1:]))"
+    fleet.start_program("one", program, *options, "--power-cycle-cmd", f"echo again >> {trace}; exit 3")
+    with fleet.client() as client:
+        wait_for_devices(client, 1)
+        sleeper = Blob.of(b"#!/bin/sh\nsleep 2\n")
+        result = client.submit(make_job("stuck", sleeper, timeout_secs=0.3), {sleeper.digest: sleeper}).result(FREE_SECS)
+        assert result.identity == "stuck"
+        wait_until_free(client)
+    assert trace.read_text() == "again\n"
+    assert f"{reason} cannot be ended; running 'echo again" in fleet.log("one")
+    assert "ended with exit code 3" in fleet.log("one")
+
+
 def test_an_agent_is_stopped_for_a_while(fleet: LocalFleet) -> None:
     """Longer than the tracker waits, shorter than the supervisor does: the job goes to the other device, and the first comes back."""
     fleet.start_tracker(*QUICK_SILENCE)
