@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from fleet import Address, TlsBundle
+from fleet import Address
 from fleet.client import FarmClient, FarmOptions
+from fleet.program_options import read_bundle
 
 
 def tracker_client(tracker: str, bundle: Path | None, insecure: bool) -> FarmClient:
     """Raises `FleetError`."""
-    read = TlsBundle.read(bundle) if bundle else None
-    return FarmClient(FarmOptions(tracker=Address.parse(tracker), bundle=read, insecure=insecure))
+    return FarmClient(FarmOptions(tracker=Address.parse(tracker), bundle=read_bundle(bundle), insecure=insecure))

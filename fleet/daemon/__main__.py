@@ -5,7 +5,6 @@ import os
 import re
 import shlex
 import shutil
-import socket
 import sys
 from pathlib import Path
 
@@ -14,16 +13,15 @@ from fleet.daemon.options import DaemonOptions
 from fleet.daemon.sandbox import KINDS
 from fleet.daemon.supervisor import Supervisor
 from fleet.errors import FleetError
+from fleet.program_options import add_tracker_options
 from fleet.sizes import parse_size
+from fleet.tls import Role
 
 
 def make_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="tilewright device", description="Measure candidates on this machine for a tracker's clients.")
-    parser.add_argument("--tracker", required=True, metavar="HOST:PORT")
+    add_tracker_options(parser, Role.DEVICE)
     parser.add_argument("--key", required=True, help="what tuning scripts ask for, such as pi3b; boards of a kind share it")
-    parser.add_argument("--tls", type=Path, metavar="FILE", help="bundle made by `tilewright farm issue --role device`")
-    parser.add_argument("--insecure", action="store_true", help="talk to a tracker on another machine without TLS")
-    parser.add_argument("--name", default=socket.gethostname(), help="for people; the host's name by default")
     parser.add_argument("--target", default="", help="what clients compile for when they do not say, such as pi3b")
     parser.add_argument("--sandbox", choices=KINDS, default="auto", help="auto: bwrap where it works")
     parser.add_argument(

@@ -3,27 +3,26 @@
 import argparse
 import asyncio
 import os
-import signal
 import sys
 import tempfile
-from contextlib import suppress
 from pathlib import Path
 
 from fleet.address import Address
 from fleet.errors import FleetError
 from fleet.messages import DEFAULT_PORT
+from fleet.program_options import add_tls_options, read_bundle
 from fleet.sizes import parse_size
-from fleet.tls import TlsBundle
+from fleet.tls import Role
 from fleet.tracker.options import TrackerOptions
 from fleet.tracker.tracker import serve
+from fleet.until_stopped import run_until_stopped
 
 
 def make_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="tilewright tracker", description="Bring the devices of a fleet and its clients together.")
     parser.add_argument("--host", default="127.0.0.1", help="address to listen at; this machine alone by default")
     parser.add_argument("--port", type=int, default=DEFAULT_PORT, help=f"{DEFAULT_PORT} by default; 0 for any that is free")
-    parser.add_argument("--tls", type=Path, metavar="FILE", help="bundle made by `tilewright farm issue --role tracker`")
-    parser.add_argument("--insecure", action="store_true", help="listen beyond this machine without TLS")
+    add_tls_options(parser, Role.TRACKER, "listen beyond this machine")
     parser.add_argument(
         "--audit", type=Path, metavar="FILE", help="JSON lines of who came, was refused, ran what; standard error by default"
     )
@@ -43,7 +42,7 @@ def main(arguments: list[str] | None = None) -> int:
             options = TrackerOptions(
                 store=(given.store or Path(folder)) / "files",
                 address=Address(given.host, given.port),
-                bundle=None if given.tls is None else TlsBundle.read(given.tls),
+                bundle=read_bundle(given.tls),
                 insecure=given.insecure,
                 audit=given.audit,
                 revoked=given.revoked,
@@ -52,20 +51,11 @@ def main(arguments: list[str] | None = None) -> int:
                 max_blob_bytes=given.max_file,
                 store_bytes=given.store_size,
             )
-            asyncio.run(_serve_until_stopped(options))
+            asyncio.run(run_until_stopped(serve(options)))
         except FleetError as error:
             sys.stderr.write(f"tilewright tracker: {error}\n")
             return 2
     return 0
-
-
-async def _serve_until_stopped(options: TrackerOptions) -> None:
-    """Until SIGTERM or SIGINT."""
-    task = asyncio.ensure_future(serve(options))
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, task.cancel)
-    with suppress(asyncio.CancelledError):
-        await task
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from compiler.target import Target
 from compiler.te import Buffer
 from compiler.tensor_type import TensorType
 from compiler.workload import Argument, GroupOp, Workload
-from measure import BuildRequest, Built
+from measure import BuildRequest, Built, Measurement, MeasureStatus
 
 COUNT = 1024
 RELU = Workload((Argument(TensorType((COUNT,))),), (GroupOp("relu", (("arg", 0),)),))
@@ -50,3 +50,11 @@ def planted(name: str) -> Built:
         code = output.read_bytes()
     params = (Param(Buffer("arg0", (COUNT,)), ParamRole.ARGUMENT, 0), Param(Buffer("relu", (COUNT,)), ParamRole.OUTPUT, 0))
     return Built(request=request, artifact=Artifact(code, "kernel", params, facts=(("spills", 0),)), build_secs=0.25)
+
+
+def check_good(measurement: Measurement) -> None:
+    """It has times, and its answer was right."""
+    assert measurement.status is MeasureStatus.OK, measurement.error
+    assert measurement.verification is not None
+    assert measurement.verification.passed
+    assert min(measurement.run_secs) > 0

@@ -13,14 +13,13 @@ from measure import (
     BuildRequest,
     Built,
     LocalRunner,
-    Measurement,
     MeasureStatus,
     RunLimits,
     RunnerOptions,
     Verdict,
 )
 from schedule_space import default_schedule
-from tests.measure.planted_kernels import planted
+from tests.measure.planted_kernels import check_good, planted
 from tests.schedule_space.workloads import matmul
 
 NO_LIMITS = RunLimits()
@@ -31,13 +30,6 @@ TARGET = replace(Target.parse("host"), cores=1)
 def runner() -> Iterator[LocalRunner]:
     with LocalRunner(RunnerOptions(timeout_secs=3.0, memory_bytes=1 << 30, comparison_rounds=3)) as runner:
         yield runner
-
-
-def check_good(measurement: Measurement) -> None:
-    assert measurement.status is MeasureStatus.OK
-    assert measurement.verification is not None
-    assert measurement.verification.passed
-    assert min(measurement.run_secs) > 0
 
 
 def test_a_good_kernel_has_a_verified_time(runner: LocalRunner) -> None:

@@ -29,7 +29,7 @@ from measure.remote import MeasureAhead, RemoteOptions, RemoteRunner, choose_gro
 from measure.remote.job_text import arrays_file, read_times
 from schedule_space import default_schedule
 from tests.fleet.conftest import bundles
-from tests.measure.planted_kernels import planted
+from tests.measure.planted_kernels import check_good, planted
 from tests.schedule_space.workloads import matmul
 
 NO_LIMITS = RunLimits()
@@ -63,13 +63,6 @@ def built_matmul(rows: int, depth: int, columns: int) -> Built:
         artifact=compile_kernel(workload, schedule, TARGET),
         build_secs=0.5,
     )
-
-
-def check_good(measurement: Measurement) -> None:
-    assert measurement.status is MeasureStatus.OK, measurement.error
-    assert measurement.verification is not None
-    assert measurement.verification.passed
-    assert min(measurement.run_secs) > 0
 
 
 def test_a_good_kernel_has_a_verified_time(runner: RemoteRunner) -> None:
