@@ -33,7 +33,7 @@ class Overhead:
 
 
 def measure_overhead(trials: int) -> Overhead:
-    kernel = _kernel()
+    kernel = plain_kernel()
     options = RunnerOptions(threads=1)
     with fresh_fleet() as fleet:
         fleet.start_device("one")
@@ -51,7 +51,8 @@ def measure_overhead(trials: int) -> Overhead:
     return Overhead(trials, 1e3 * median(secs[False]), 1e3 * median(secs[True]), 1e3 * min(secs[False]), 1e3 * min(secs[True]), 1e3 * ahead)
 
 
-def _kernel() -> Built:
+def plain_kernel() -> Built:
+    """The first of the benchmark's kernels, on one thread, by its default schedule."""
     target = replace(Target.parse("host"), cores=1)
     workload = next(iter(KERNELS.values())).workload(target)
     schedule = default_schedule(workload, target, 1)

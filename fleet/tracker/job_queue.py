@@ -32,7 +32,7 @@ class DeviceSlot:
 
     @property
     def most(self) -> int:
-        """Jobs that it may hold. A build waits at the tracker for whichever builder is free first: it may take seconds, a round trip ms."""
+        """Jobs that it may hold. Builds take very different times, so one waits here for whichever of a builder's slots is free first."""
         return 1 if self.key == BUILD_KEY else JOBS_PER_DEVICE
 
     @property

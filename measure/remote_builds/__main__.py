@@ -19,6 +19,7 @@ from measure.remote_builds.builder_member import SlotOptions, keep_slot
 
 BUILD_MODULE = "measure.build_job"
 ORPHAN_SECS = 1.0
+SPARE_SLOTS = 1  # orders beyond those under way, so that no worker is idle for a round trip, which takes a third of a build's time
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -36,7 +37,7 @@ def main(arguments: list[str] | None = None, module: str = BUILD_MODULE) -> int:
     workers = given.workers or len(available_cores())
     try:
         place = TrackerPlace(address=Address.parse(given.tracker), bundle=read_bundle(given.tls), insecure=given.insecure)
-        slots = [SlotOptions(place=place, name=given.name[:60], number=number) for number in range(workers)]
+        slots = [SlotOptions(place=place, name=given.name[:60], number=number) for number in range(workers + SPARE_SLOTS)]
         settings = ServerSettings(module=module, workers=workers, jobs_per_child=JOBS_PER_WORKER, memory_bytes=given.memory)
         with BuildBench(settings) as bench:
             work = [keep_slot(slot, bench) for slot in slots] + ([_until_orphaned()] if given.with_parent else [])

@@ -1,4 +1,4 @@
-"""One build slot of a builder: a connection to the tracker that takes one order after the other. Comes back for ever when it is lost.
+"""One slot of a builder: a connection to the tracker that takes one order after the other. Comes back for ever when it is lost.
 
 In: orders from the tracker. Out: their outcomes. The builds themselves are done by `build_bench.py`, which all slots share.
 """
@@ -38,7 +38,7 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SlotOptions:
-    """name: for people. number: of the slot, among those of this process."""
+    """name: for people. number: of the slot, among those of this process, which are more than its workers."""
 
     place: TrackerPlace
     name: str

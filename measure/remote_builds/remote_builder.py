@@ -25,6 +25,7 @@ from measure.remote_builds.builder_version import describe_builder, version_text
 from measure.request import BuildRequest, Built
 
 LEAST_WINDOW = 16  # builds at the tracker at a time, so that builders which come later have work too
+MOST_NAMES = 3  # in a line for people
 TRIES = 3  # where a builder, not the candidate, is to blame
 
 
@@ -151,11 +152,20 @@ def find_builders(client: FarmClient) -> list[str]:
     if not rows:
         raise MeasureError("the tracker has no builder; start some with: tilewright builder --tracker HOST:PORT")
     fitting = [row.name for row in rows if row.fingerprint == mine.fingerprint]
-    others = {row.name: version_text(Device.from_json(row.device)) for row in rows if row.fingerprint != mine.fingerprint}
+    others: dict[str, list[str]] = {}
+    for row in rows:
+        if row.fingerprint != mine.fingerprint:
+            others.setdefault(version_text(Device.from_json(row.device)), []).append(row.name)
     if others:
-        listed = "; ".join(f"{name} has {text}" for name, text in sorted(others.items()))
+        listed = "; ".join(f"{_some(names)} with {text}" for text, names in others.items())
         told = f"builders of another version than this machine's {version_text(mine)} are refused: {listed}. Install the same there"
         if not fitting:
             raise MeasureError(told)
         warnings.warn(told, stacklevel=2)
     return fitting
+
+
+def _some(names: Sequence[str]) -> str:
+    """A builder has as many as slots."""
+    rest = len(names) - MOST_NAMES
+    return ", ".join(sorted(names)[:MOST_NAMES]) + (f" and {rest} more" if rest > 0 else "")

@@ -5,6 +5,7 @@ import json
 from click.testing import CliRunner
 
 from benchmarks.fleet import main
+from benchmarks.fleet_builds import measure_builds
 from benchmarks.fleet_overhead import measure_overhead
 from benchmarks.fleet_scale import simulate
 from benchmarks.fleet_soak import soak
@@ -17,6 +18,14 @@ def test_overhead() -> None:
     assert 0 < found.least_remote_ms <= found.remote_ms
     assert found.ahead_ms > 0
     assert "through the tracker" in str(found)
+
+
+def test_builds() -> None:
+    found = measure_builds(5)
+    assert found.builds == 8
+    assert 0 < found.least_local_ms <= found.local_ms
+    assert 0 < found.least_remote_ms <= found.remote_ms
+    assert "at a builder" in str(found)
 
 
 def test_a_quiet_soak() -> None:
