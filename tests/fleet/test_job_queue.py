@@ -5,7 +5,7 @@ from itertools import count
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fleet import Blob, Job
+from fleet import BUILD_KEY, Blob, Job
 from fleet.tracker.job_queue import JOBS_PER_DEVICE, DeviceSlot, JobQueue
 
 PROGRAM = Blob.of(b"program").digest
@@ -113,6 +113,33 @@ def test_the_job_that_waited_on_a_lost_device_is_not_blamed() -> None:
         list(queue.assign("pi"))
         queue.lose_device(str(number))
     assert not queue.is_quarantined(job("waiting"))
+
+
+def build(identity: str) -> Job:
+    candidate = Blob.of(identity.encode()).digest
+    return Job(identity=identity, key=BUILD_KEY, program="", files=(), stdin=b"", candidate=candidate)
+
+
+def test_builds_wait_for_whichever_slot_is_free_first() -> None:
+    queue = JobQueue()
+    for name in ("one", "two"):
+        queue.add_device(device(name, key=BUILD_KEY))
+    for number in range(3):
+        queue.submit(build(str(number)), "c", "u")
+    assert [queued.job.identity for _, queued in queue.assign(BUILD_KEY)] == ["0", "1"]
+    assert queue.finish("two", ("c", "1")) is not None
+    assert [(slot.name, queued.job.identity) for slot, queued in queue.assign(BUILD_KEY)] == [("two", "2")]
+
+
+def test_a_build_is_given_up_after_four_builders() -> None:
+    queue = JobQueue()
+    queue.submit(build("large"), "c", "u")
+    given_up = []
+    for number in range(4):
+        queue.add_device(device(str(number), key=BUILD_KEY))
+        list(queue.assign(BUILD_KEY))
+        given_up.append([queued.job.identity for queued in queue.lose_device(str(number)).quarantined])
+    assert given_up == [[], [], [], ["large"]]
 
 
 def test_jobs_go_to_devices_with_their_key_and_fingerprint_only() -> None:
