@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 FETCH_SECS = 300
+INDEX_SECS = 120
+PATIENCE = {"Acquire::Retries": "2", "Acquire::http::Timeout": "20"}
 
 
 class NoPackages(Exception):
@@ -31,7 +33,7 @@ class PackageSource:
         archives = self._archives()
         if not self.architecture:
             with suppress(NoPackages):
-                run(["apt-get", "download", *packages], archives)
+                run([*_apt_get(PATIENCE), "download", *packages], archives)
                 return sorted(archives.glob("*.deb"))
         self._update()
         run([*self._apt(), "download", *packages], archives)
@@ -49,18 +51,23 @@ class PackageSource:
 
     def _update(self) -> None:
         """Of several sources one may be out of reach: what is missing in the end, later commands tell."""
-        (self.folder / "state" / "lists" / "partial").mkdir(parents=True, exist_ok=True)
+        lists = self.folder / "state" / "lists"
+        (lists / "partial").mkdir(parents=True, exist_ok=True)
         (self.folder / "status").touch()
         self._archives()
-        with suppress(NoPackages):
-            run([*self._apt(), "update"], self.folder)
+        problem = "`apt-get update` fetched no index of packages"
+        try:
+            run([*self._apt(), "update"], self.folder, secs=INDEX_SECS)
+        except NoPackages as error:
+            problem = str(error)
+        if not any(lists.glob("*Packages*")):
+            raise NoPackages(problem)
 
     def _apt(self) -> list[str]:
         settings = {
+            **PATIENCE,
             "APT::Sandbox::User": "root",
             "Acquire::Languages": "none",
-            "Acquire::Retries": "2",
-            "Acquire::http::Timeout": "20",
             "Acquire::IndexTargets::deb::DEP-11::DefaultEnabled": "false",
             "Acquire::IndexTargets::deb::Contents-deb::DefaultEnabled": "false",
             "Dir::State": f"{self.folder}/state",
@@ -69,7 +76,11 @@ class PackageSource:
         }
         if self.architecture:
             settings |= {"APT::Architecture": self.architecture, "APT::Architectures": self.architecture}
-        return ["apt-get", *(word for name, value in settings.items() for word in ("-o", f"{name}={value}"))]
+        return _apt_get(settings)
+
+
+def _apt_get(settings: Mapping[str, str]) -> list[str]:
+    return ["apt-get", *(word for name, value in settings.items() for word in ("-o", f"{name}={value}"))]
 
 
 def unpack(archives: Sequence[Path], folder: Path) -> None:
@@ -93,12 +104,12 @@ def making(folder: Path) -> Iterator[Path | None]:
             shutil.rmtree(work, ignore_errors=True)
 
 
-def run(words: Sequence[str], folder: Path, environment: Mapping[str, str] | None = None) -> None:
+def run(words: Sequence[str], folder: Path, environment: Mapping[str, str] | None = None, secs: float = FETCH_SECS) -> None:
     """Raises `NoPackages`."""
     command = " ".join(word for word in words if word != "-o" and "::" not in word)
     try:
         done = subprocess.run(
-            words, cwd=folder, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=FETCH_SECS, check=False
+            words, cwd=folder, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=secs, check=False
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise NoPackages(f"`{command}`: {error}") from None
