@@ -28,7 +28,8 @@ class JobDesk:
         self._outbox = outbox
         self._cores = describe_host().cores
         self._waiting: deque[Job] = deque()
-        self._current: Job | None = None
+        self._preparing: str | None = None  # identities of jobs
+        self._running: str | None = None
         self._aborted: set[str] = set()
         self._changed = asyncio.Event()
 
@@ -42,10 +43,11 @@ class JobDesk:
 
     def abort(self, identity: str) -> None:
         """The job still gets a result, so that the tracker knows when the device is free."""
-        if self._current is not None and self._current.identity == identity:
+        if self._running == identity:
             self._link.abort()
-        elif any(job.identity == identity for job in self._waiting):
+        elif self._preparing == identity or any(job.identity == identity for job in self._waiting):
             self._aborted.add(identity)
+            self._changed.set()
 
     async def run(self) -> None:
         """For ever; raises `ConnectionLostError` when the supervisor is gone."""
@@ -59,25 +61,29 @@ class JobDesk:
             self._outbox.send(result.to_message())
 
     async def _answer(self, job: Job) -> JobResult:
+        self._preparing = job.identity
+        try:
+            are_here = await self._files_are_here(job)
+        finally:
+            self._preparing = None
         if job.identity in self._aborted:
             self._aborted.remove(job.identity)
             return JobResult(identity=job.identity, ending=Ending.REFUSED, text="nobody waits for it any more")
-        if not await self._files_are_here(job):
+        if not are_here:
             return JobResult(identity=job.identity, ending=Ending.REFUSED, text="its files did not come")
-        self._current = job
         try:
             return await self._measure(job)
         finally:
-            self._current = None
+            self._running = None
             self._sandbox.clean()
 
     async def _files_are_here(self, job: Job) -> bool:
-        """Asks for those that are missing, since the cache has given them up."""
-        if missing := self._store.missing(job.digests):
+        """Asks for those that are missing, since the cache has given them up; who is no longer waited for need not wait for them."""
+        if job.identity not in self._aborted and (missing := self._store.missing(job.digests)):
             self._outbox.send({"op": "want", "digests": missing})
         try:
             async with asyncio.timeout(FILES_SECS):
-                while self._store.missing(job.digests):
+                while job.identity not in self._aborted and self._store.missing(job.digests):
                     self._changed.clear()
                     await self._changed.wait()
         except TimeoutError:
@@ -92,6 +98,7 @@ class JobDesk:
             return JobResult(identity=job.identity, ending=Ending.REFUSED, text="its files were touched by somebody")
         limits = [limit for limit in (job.memory_bytes, self._options.memory_bytes) if limit]
         command = self._sandbox.command(program, places, job.stdin, job.timeout_secs, min(limits, default=0), self._cores)
+        self._running = job.identity
         ending: dict[str, Any] = await self._link.run(command)
         return JobResult(
             identity=job.identity,
