@@ -1,9 +1,10 @@
-"""What all tests share: fixed hypothesis examples, a cache folder of their own, golden texts."""
+"""What all tests share: fixed hypothesis examples, a cache folder of their own, golden texts, a turn for candidates of a fleet."""
 
+import fcntl
 import os
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -27,6 +28,14 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ[CACHE_VARIABLE] = folder
     config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
     config.add_cleanup(lambda: os.environ.pop(CACHE_VARIABLE, None))
+
+
+@pytest.fixture
+def lone_candidates() -> Iterator[None]:
+    """Tests in which daemons run candidates take turns, in all processes: what a user may start is limited by what runs under that user."""
+    with open(Path(tempfile.gettempdir(), f"tilewright-candidates-{os.getuid()}.lock"), "w", encoding="utf-8") as turn:
+        fcntl.flock(turn, fcntl.LOCK_EX)
+        yield
 
 
 @pytest.fixture

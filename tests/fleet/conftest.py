@@ -15,6 +15,11 @@ MARK = f"{os.getpid():07d}"  # digits of a time that candidates sleep: how a lef
 QUIET = Blob.of(b"#!/bin/sh\ncat\n")
 
 
+@pytest.fixture(autouse=True)
+def take_turns(lone_candidates: None) -> None:
+    """All tests here."""
+
+
 @pytest.fixture(scope="session")
 def bundles(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     return make_bundles(tmp_path_factory.mktemp("farm"))

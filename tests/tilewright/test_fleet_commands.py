@@ -21,6 +21,7 @@ from tests.tilewright.conftest import Command
 from tests.tilewright.models import save_classifier
 
 ROOT = Path(__file__).parent.parent.parent
+pytestmark = pytest.mark.usefixtures("lone_candidates")
 
 
 @pytest.fixture(scope="module")

@@ -36,6 +36,7 @@ NO_LIMITS = RunLimits()
 TARGET = replace(Target.parse("host"), cores=1)
 OPTIONS = RunnerOptions(timeout_secs=3.0, comparison_rounds=3)
 __all__ = ["bundles"]  # the fixture
+pytestmark = pytest.mark.usefixtures("lone_candidates")
 
 
 @pytest.fixture(scope="module")
