@@ -195,9 +195,17 @@ async def connect(host: str, port: int, context: SSLContext | None) -> Connectio
     try:
         comm = await asyncio.wait_for(dask_connect(f"{scheme}://{host}:{port}", timeout=CONNECT_SECS, **options), CONNECT_SECS + 1)
     except (OSError, TimeoutError, MessageError) as error:
-        cause = error.__cause__ or error
-        raise ConnectionLostError(f"cannot reach the tracker at {host}:{port}: {str(cause) or type(cause).__name__}") from error
+        raise ConnectionLostError(f"cannot reach the tracker at {host}:{port}: {_first_cause(error)}") from error
     return Connection(comm)
+
+
+def _first_cause(error: BaseException) -> str:
+    """Without what Dask adds on the way, which names objects."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    if isinstance(error, asyncio.CancelledError | TimeoutError):
+        return f"no answer within {CONNECT_SECS:.0f} s"
+    return str(error) or type(error).__name__
 
 
 async def listen(

@@ -175,7 +175,7 @@ def test_without_a_tracker_a_client_gives_up_in_the_end(fleet: LocalFleet) -> No
         fleet.processes["tracker"].wait()
         with pytest.raises(ConnectionLostError, match="cannot reach the tracker at"):
             future.result(FREE_SECS)
-    with pytest.raises(FleetError, match="cannot reach the tracker at"):
+    with pytest.raises(FleetError, match=r"the tracker at 127\.0\.0\.1:\d+: (.* Connection refused|no answer within 8 s)$"):
         fleet.client()
 
 
