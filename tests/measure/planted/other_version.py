@@ -1,13 +1,14 @@
-"""Imported first, makes a builder say that it has another llvmlite."""
+"""A builder that says it has another llvmlite."""
 
 import importlib.metadata
 from typing import Any
 
-_version = importlib.metadata.version
 
+def pretend() -> None:
+    """Before anything of Tilewright's is imported."""
+    version = importlib.metadata.version
 
-def _other(name: str) -> Any:
-    return "0.1.0" if name == "llvmlite" else _version(name)
+    def other(name: str) -> Any:
+        return "0.1.0" if name == "llvmlite" else version(name)
 
-
-importlib.metadata.version = _other
+    importlib.metadata.version = other

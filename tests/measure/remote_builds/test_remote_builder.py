@@ -19,7 +19,7 @@ from tests.measure.test_builder import GOOD, PLANTED, planted
 __all__ = ["bundles"]  # the fixture
 PATIENT = RemoteBuilderOptions(timeout_secs=60.0)
 PROGRAM = "import sys; from measure.remote_builds.__main__ import main; sys.exit(main(sys.argv[1:], 'planted_builds'))"
-OTHER_VERSION = f"import other_version; {PROGRAM}"
+OTHER_VERSION = f"import other_version; other_version.pretend(); {PROGRAM}"
 
 
 def start_builder(fleet: LocalFleet, name: str, *options: str, program: str = PROGRAM) -> None:
