@@ -60,6 +60,7 @@ class SandboxedChild:
     order: tuple[int, int]
     started: float
     reason: str = ""
+    reaped: bool = False
 
     @property
     def deadline(self) -> float:
@@ -76,7 +77,10 @@ class SandboxedChild:
         return bool(data)
 
     def kill(self, reason: str) -> None:
+        """Itself and its group, which it does not have yet right after the fork."""
         self.reason = self.reason or reason
+        if not self.reaped:
+            os.kill(self.pid, signal.SIGKILL)
         with suppress(ProcessLookupError):
             os.killpg(self.pid, signal.SIGKILL)
 

@@ -172,6 +172,7 @@ class Supervisor:
                 self._given_up = child
                 self._power_cycle("a candidate cannot be ended")
             return
+        child.reaped = True
         child.kill("")
         if not end_children(spare=(agent,)):
             self._power_cycle("what a candidate left behind cannot be ended")

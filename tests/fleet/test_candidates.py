@@ -1,6 +1,8 @@
 """What a candidate may try: it ends as a status, nothing of it is left, and the next job runs. In both sandboxes, where there are both."""
 
+import os
 import shutil
+import signal
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -10,7 +12,8 @@ import pytest
 from benchmarks.local_fleet import LocalFleet, local_fleet, wait_for, wait_for_devices
 from fleet import Blob, Ending, JobResult
 from fleet.client import FarmClient
-from fleet.daemon.sandbox import choose_kind
+from fleet.daemon.sandbox import ChildCommand, Limits, choose_kind
+from fleet.daemon.sandboxed_child import ThreadCounts, start_child
 from fleet.errors import FleetError
 from tests.fleet.conftest import MARK, check_no_orphans, make_job
 
@@ -114,6 +117,19 @@ def test_wrong_programs_are_told(device: tuple[LocalFleet, FarmClient]) -> None:
     result = client.submit(make_job("no program", program), {program.digest: program}).result(60)
     assert (result.ending, result.code != 0) == (Ending.EXITED, True)
     assert result.errors
+
+
+def test_a_child_can_be_killed_as_soon_as_it_is_there() -> None:
+    """Before it has made itself a group."""
+    limits = Limits(address_bytes=0, cpu_secs=10, threads=1 << 20)
+    command = ChildCommand(words=("/bin/sleep", "1"), folder="/", stdin=b"", timeout_secs=10.0, limits=limits, in_bwrap=False)
+    for _ in range(10):
+        child = start_child(command, ThreadCounts())
+        child.kill("nobody waits for it any more")
+        _, status = os.waitpid(child.pid, 0)
+        child.reaped = True
+        ending = child.ending(status)
+        assert (ending.ending, ending.code, ending.text) == (Ending.KILLED, signal.SIGKILL, "nobody waits for it any more")
 
 
 def test_a_cancelled_job_frees_its_device(device: tuple[LocalFleet, FarmClient]) -> None:
