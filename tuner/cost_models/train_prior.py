@@ -6,9 +6,10 @@ it has not seen. Next: `prior.py`.
 Pairwise ranking within each task, as chosen by measurement: what a search asks is which candidate of a kernel is faster, and levels of
 kernels are another matter, which take most of what trees of squared errors learn. On 25,000 records of 53 kernels of nine networks, each
 left out in turn, the rank correlation within a kernel is 0.79, and of the candidates in the predicted order the 4.4th (geometric mean) is
-the first within 5 % of the best, of the 45 kernels whose default is not; squared error on log(time) reaches 0.735 and 7.3, on log(time / best) 0.765 and 6.6, the same with weights
-that fall with the time 0.775 and 5.8, LambdaMART for NDCG 0.68 and 5.1. Which of these differences is noise: another seed, and depths of 3
-and 6, move the place by 0.8. Scores become logarithms of time by one straight line, over kernels that the trees have not seen.
+the first within 5 % of the best, of the 45 kernels whose default is not; squared error on log(time) reaches 0.735 and 7.3, on log(time /
+best) 0.765 and 6.6, the same with weights that fall with the time 0.775 and 5.8, LambdaMART for NDCG 0.68 and 5.1. Some of these
+differences are noise: another seed, and depths of 3 and 6, move the place by 0.8. Scores become logarithms of time by one straight line,
+over kernels that the trees have not seen.
 Spilled registers, which builds report, do not pay: with those that a model predicts as a further column the correlation is 0.757 instead
 of 0.761, with the true ones 0.757 too; 1 to 3 % of the candidates spill in their innermost loops.
 """
