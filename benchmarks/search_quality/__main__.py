@@ -18,7 +18,7 @@ from benchmarks.search_quality.plots import save_plots
 from benchmarks.search_quality.replay import Contestant
 from benchmarks.search_quality.run_replays import Job, run_jobs
 from benchmarks.search_quality.sections import Comparison, contestants_section, default_section, json_rows, workloads_section
-from benchmarks.search_quality.transfer import TransferRun, transfer_jobs, transfer_section
+from benchmarks.search_quality.transfer import TransferRun, ceiling_jobs, transfer_jobs, transfer_section
 from tuner import COST_MODELS, DEFAULT_STRATEGY, STRATEGIES
 
 LEFT_OUT = ("grid",)  # of the default list: the order of the choices is no search
@@ -82,10 +82,12 @@ def with_transfer(comparison: Comparison, options: argparse.Namespace) -> tuple[
         return comparison, []
     paths = [options.data / file_name(recording.name) for recording in comparison.recordings]
     jobs = transfer_jobs(paths, networks, alone, comparison.seeds, comparison.trials)
-    runs: list[TransferRun] = run_jobs(jobs, options.processes, lambda ended: progress(f"transfer: {ended} of {len(jobs)}"))
+    jobs += ceiling_jobs(paths, alone, comparison.seeds, comparison.trials)
+    ended: list[TransferRun] = run_jobs(jobs, options.processes, lambda count: progress(f"transfer: {count} of {len(jobs)}"))
+    runs, knowing = ended[: len(paths)], ended[len(paths) :]
     informed = replace(alone, informed=True)
     joined = replace(comparison, default=informed, curves={informed: [run.curves for run in runs], **comparison.curves})
-    return joined, [transfer_section(comparison.recordings, comparison.curves[alone], runs, comparison.trials)]
+    return joined, [transfer_section(comparison.recordings, comparison.curves[alone], runs, knowing, comparison.trials)]
 
 
 def main() -> None:

@@ -70,10 +70,12 @@ class Advantage:
 
     ratio: geometric mean over the workloads, those left out that need no search, since the default is that good, and those in which neither
     got there. at_least: workloads in which the slower one never got there, counted as if its last trial had brought it, so that the true
-    ratio is higher; behind: those in which the faster one never got there, counted likewise.
+    ratio is higher; behind: those in which the faster one never got there, counted likewise. bound: the ratio if the second trial of the
+    faster one, after the default, always got there.
     """
 
     ratio: float
+    bound: float
     workloads: int
     at_least: int
     behind: int
@@ -82,6 +84,7 @@ class Advantage:
 def advantage(ours: Sequence[Curves], theirs: Sequence[Curves], quality: float = NEAR) -> Advantage:
     """quality: of the best known, of the median seed."""
     ratios: list[float] = []
+    bounds: list[float] = []
     at_least = behind = 0
     for mine, other in zip(ours, theirs, strict=True):
         length = other.best.shape[1]
@@ -91,7 +94,8 @@ def advantage(ours: Sequence[Curves], theirs: Sequence[Curves], quality: float =
         at_least += not isfinite(their_trials)
         behind += not isfinite(our_trials)
         ratios.append(min(their_trials, length) / min(our_trials, length))
-    return Advantage(geometric_mean(ratios), len(ratios), at_least, behind)
+        bounds.append(min(their_trials, length) / 2)
+    return Advantage(geometric_mean(ratios), geometric_mean(bounds), len(ratios), at_least, behind)
 
 
 def _first(quality: Numbers, wanted: float) -> float:

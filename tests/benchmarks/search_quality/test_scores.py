@@ -43,6 +43,7 @@ def test_shares_and_means_over_workloads() -> None:
 def test_fewer_trials_at_equal_quality() -> None:
     slow, fast = curves([2.0] * 7 + [1.0]), curves([2.0, 1.0])
     found = advantage([fast], [slow])
+    assert found.bound == slow.median_trials_to() / 2
     assert (found.ratio, found.at_least, found.behind) == (pytest.approx(4.0), 0, 0)
     assert advantage([slow], [fast]).ratio == pytest.approx(0.25)
     assert advantage([fast, fast], [slow, slow]).workloads == 2

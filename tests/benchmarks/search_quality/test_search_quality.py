@@ -107,9 +107,12 @@ def test_transfer_leaves_the_network_out(tmp_path: Path, monkeypatch: pytest.Mon
     jobs = transfer.transfer_jobs(paths, ["anet", "bnet"], Contestant(DEFAULT_STRATEGY), seeds=2, trials=24)
     runs = [job.run() for job in jobs]
     assert seen == [["bnet"], ["anet"]]
+    knowing = transfer.ceiling_jobs(paths, Contestant(DEFAULT_STRATEGY), seeds=2, trials=24)
+    assert [job.path for job in knowing] == paths
+    assert all(job.paths == tuple(paths) for job in knowing)
     assert all(run.chosen_ratio < 1.2 for run in runs)
     recordings = [load_recording(path) for path in paths]
-    text = transfer.transfer_section(recordings, [each.curves for each in runs], runs, 24)
+    text = transfer.transfer_section(recordings, [each.curves for each in runs], runs, runs, 24)
     assert f"Median trials to {NEAR:.0%}" in text
     assert [line.split("|")[1].strip() for line in text.splitlines() if line.startswith("| ")][1:] == ["anet", "bnet", "all"]
 
@@ -124,7 +127,7 @@ def test_the_default_joins_as_other_networks_inform_it(
     ]
 
     def run_most(jobs: Sequence[Any], processes: int, report: Callable[[int], None]) -> list[Any]:
-        return at_once if isinstance(jobs[0], transfer.TransferJob) else run_jobs(jobs, processes, report)
+        return at_once * 2 if isinstance(jobs[0], transfer.TransferJob) else run_jobs(jobs, processes, report)
 
     monkeypatch.setattr(__main__, "LEAST_NETWORKS", 2)
     monkeypatch.setattr(__main__, "run_jobs", run_most)
