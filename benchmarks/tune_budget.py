@@ -2,6 +2,9 @@
 
 Each network is tuned twice from nothing, for seconds and for minutes, into databases of their own; the models compiled from both are
 timed by turns, with the untuned one. The long search does not stop by itself. A database that was searched before can stand in for it.
+
+The shipped cost model has learnt from records of these very networks, as no user's own network can expect. So by default both tunes start
+from one that has learnt from `benchmarks/search_data` without the network that is tuned.
 """
 
 import argparse
@@ -18,6 +21,8 @@ import tilewright as tw
 from benchmarks.command_line import chosen, make_parser, numbers, print_report, progress
 from benchmarks.conditions import read_conditions
 from benchmarks.networks import NETWORKS
+from benchmarks.search_quality import DATA_FOLDER, load_recordings
+from benchmarks.search_quality.transfer import recorded_prior
 from benchmarks.tables import Cell, milliseconds, table
 from measure import measure_ceiling
 from tilewright.interleave import Timing, interleave
@@ -26,6 +31,7 @@ from tilewright.peers import time_calls
 NETWORKS_OF_THE_GOAL = "resnet18,mobilenet_v1"
 GOAL_SHARE = 0.95
 ENDLESS_TRIALS = 10**6  # a number of trials keeps a session from stopping where little is left to gain
+OTHERS = "others"
 UNTUNED, SHORT, LONG = "untuned", "short", "long"
 
 
@@ -63,6 +69,7 @@ def measure_budget(network: str, threads: int, options: argparse.Namespace, fold
     model = tw.load(NETWORKS[network](options.seed, 1).SerializeToString())
     trials: dict[str, int] = {}
     secs: dict[str, float] = {}
+    prior = others_prior(network, folder) if options.prior == OTHERS else options.prior
     executables = {UNTUNED: tw.compile(model, threads=threads)}
     for name, minutes in ((SHORT, options.seconds / 60), (LONG, options.minutes)):
         is_there = name == LONG and options.long_db is not None
@@ -70,7 +77,7 @@ def measure_budget(network: str, threads: int, options: argparse.Namespace, fold
         with tw.Database(url) as database:
             if not is_there:
                 endless = ENDLESS_TRIALS if name == LONG else None
-                result = tw.tune(model, database=database, threads=threads, trials=endless, minutes=minutes, seed=options.seed)
+                result = tw.tune(model, database=database, threads=threads, trials=endless, minutes=minutes, seed=options.seed, prior=prior)
                 trials[name], secs[name] = result.progress.trials, result.progress.elapsed_secs
                 progress(f"{network}, {threads} threads, {name}: {trials[name]} trials in {secs[name]:.0f} s")
             executables[name] = tw.compile(model, threads=threads, database=database)
@@ -79,6 +86,15 @@ def measure_budget(network: str, threads: int, options: argparse.Namespace, fold
     contestants = {name: partial(time_calls, partial(each.run, inputs)) for name, each in executables.items()}
     timings = interleave(contestants, options.rounds, options.calls, threads)
     return BudgetRow(network=network, threads=threads, trials=trials, secs=secs, timings=timings)
+
+
+def others_prior(network: str, folder: Path) -> str:
+    """The file of a cost model that has seen the recordings of all other networks."""
+    path = folder / f"{network}.ubj.gz"
+    if not path.exists():
+        progress(f"{network}: learning from the recordings of the other networks")
+        recorded_prior([recording for recording in load_recordings(DATA_FOLDER) if recording.network != network]).save(path)
+    return str(path)
 
 
 def main() -> None:
@@ -90,6 +106,9 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=90.0, help="of the short tune (default: 90)")
     parser.add_argument("--minutes", type=float, default=30.0, help="of the long tune (default: 30)")
     parser.add_argument("--long-db", metavar="URL", help="a database that was searched for long before, in place of the long tune")
+    parser.add_argument(
+        "--prior", default=OTHERS, help=f"that both tunes start from: {OTHERS!r}, as above (default), or as for `tilewright tune --prior`"
+    )
     parser.add_argument("--seed", type=int, default=0, help="of the weights and of the searches")
     parser.add_argument("--rounds", type=int, default=12, help="visits to each model (default: 12)")
     parser.add_argument("--calls", type=int, default=8, help="timed calls per visit (default: 8)")

@@ -18,7 +18,7 @@ from benchmarks.search_quality.recording import Recording, load_recording
 from benchmarks.search_quality.replay import Contestant, replay
 from benchmarks.search_quality.scores import NEAR, Curves, advantage, geometric_mean, make_curves
 from benchmarks.tables import Cell, table
-from tuner import FeatureEncoder, ModelFactory, TaskTimes, model_factory, train_prior, with_prior
+from tuner import FeatureEncoder, ModelFactory, Prior, TaskTimes, model_factory, train_prior, with_prior
 
 Value = TypeVar("Value")
 
@@ -79,12 +79,16 @@ def _learnt(paths: tuple[Path, ...], contestant: Contestant) -> ModelFactory:
 
 def learn_prior(recordings: Sequence[Recording], own: ModelFactory | None) -> ModelFactory:
     """Models that know the recordings. own: the contestant's model; None: the one that searches use."""
+    return with_prior(own or model_factory(OWN_MODEL), recorded_prior(recordings))
+
+
+def recorded_prior(recordings: Sequence[Recording]) -> Prior:
+    """What the recordings teach of other kernels."""
     told = []
     for recording in recordings:
         candidates = [recording.candidate(row) for row in range(len(recording))]
         told.append(TaskTimes.of(recorded_space(recording), candidates, recording.run_secs, recording.provenance.device.model))
-    prior = train_prior([each for each in told if each is not None], "recordings of other networks")
-    return with_prior(own or model_factory(OWN_MODEL), prior)
+    return train_prior([each for each in told if each is not None], "recordings of other networks")
 
 
 def transfer_section(

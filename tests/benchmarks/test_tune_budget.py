@@ -2,14 +2,18 @@
 
 import json
 import sys
+from pathlib import Path
 
 import onnx
 import pytest
 
 from benchmarks import tune_budget
 from benchmarks.network_builder import NetworkBuilder
-from benchmarks.tune_budget import BudgetRow, main
+from benchmarks.search_quality import Recording
+from benchmarks.tune_budget import BudgetRow, main, others_prior
+from tests.benchmarks.search_quality.lab import record_toy
 from tilewright.interleave import Timing
+from tuner import Prior, shipped_prior
 
 
 def make_row(short: float, **others: float) -> BudgetRow:
@@ -31,10 +35,34 @@ def test_a_small_network_is_tuned_twice(monkeypatch: pytest.MonkeyPatch, capsys:
         x = net.relu(net.conv(net.input((batch, 3, 12, 12)), 8, 3, 1))
         return net.finish(net.softmax(net.dense(net.flatten(net.global_average_pool(x)), 5)))
 
+    learnt_without: list[str] = []
     monkeypatch.setattr(tune_budget, "NETWORKS", {"small": make})
+    monkeypatch.setattr(tune_budget, "others_prior", lambda network, _folder: _note(learnt_without, network))
     arguments = ["--networks", "small", "--seconds", "1", "--minutes", "0.04", "--rounds", "2", "--calls", "2", "--json"]
     monkeypatch.setattr(sys, "argv", ["tune_budget", *arguments])
     main()
     (row,) = json.loads(capsys.readouterr().out)["rows"]
     assert min(row["trials"].values()) > 0
     assert {name: row[name]["calls"] for name in ("untuned", "short", "long")} == {"untuned": 4, "short": 4, "long": 4}
+    assert learnt_without == ["small"]
+
+
+def _note(seen: list[str], network: str) -> str:
+    seen.append(network)
+    return "none"
+
+
+def test_the_prior_has_not_seen_the_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    toys = [record_toy(trials=20, network=network) for network in ("anet", "bnet", "anet")]
+    given: list[list[str]] = []
+
+    def learn(recordings: list[Recording]) -> Prior:
+        given.append([recording.network for recording in recordings])
+        return shipped_prior()
+
+    monkeypatch.setattr(tune_budget, "load_recordings", lambda _folder: toys)
+    monkeypatch.setattr(tune_budget, "recorded_prior", learn)
+    first, again = (others_prior("bnet", tmp_path) for _ in range(2))
+    assert given == [["anet", "anet"]]
+    assert first == again
+    assert Prior.load(Path(first)).header == shipped_prior().header
