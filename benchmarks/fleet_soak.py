@@ -21,7 +21,10 @@ MIB = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class Soak:
-    """memory: of tracker and daemons with their agents, resident MiB after the first tenth of the trials and at the end."""
+    """memory: of tracker and daemons with their agents, resident MiB after the first tenth of the trials and at the end.
+
+    ended: which of them were found ended at the end, beside those that were killed.
+    """
 
     trials: int
     kills: int
@@ -32,11 +35,13 @@ class Soak:
     seconds: float
     memory_begin_mib: dict[str, float]
     memory_end_mib: dict[str, float]
+    ended: tuple[str, ...]
 
     def __str__(self) -> str:
         memory = ", ".join(f"{name} {begin:.0f} -> {self.memory_end_mib[name]:.0f}" for name, begin in self.memory_begin_mib.items())
         counts = f"{self.lost} lost, {self.duplicated} duplicated, {self.wrong} wrong, {self.repeated_on_devices} done again by a device"
-        return f"{self.trials} trials in {self.seconds:.0f} s, {self.kills} kills: {counts}; resident MiB: {memory}"
+        ended = f"; ended by themselves: {', '.join(self.ended)}" if self.ended else ""
+        return f"{self.trials} trials in {self.seconds:.0f} s, {self.kills} kills: {counts}; resident MiB: {memory}{ended}"
 
 
 def soak(trials: int, kill_every_secs: float) -> Soak:
@@ -77,10 +82,11 @@ def soak(trials: int, kill_every_secs: float) -> Soak:
                     begin = _memory(fleet)
             seconds = time.monotonic() - start
             end = _memory(fleet)
+            ended = tuple(name for name, process in fleet.processes.items() if process.poll() is not None)
         done = Counter(entry["candidate"] for entry in fleet.audit() if entry["event"] == "job")
     lost = sum(answers[str(number)] == 0 for number in range(trials))
     duplicated = sum(count > 1 for count in answers.values())
-    return Soak(trials, kills, lost, duplicated, wrong, sum(done.values()) - len(done), seconds, begin, end)
+    return Soak(trials, kills, lost, duplicated, wrong, sum(done.values()) - len(done), seconds, begin, end, ended)
 
 
 def _kill_one(fleet: LocalFleet, rng: random.Random) -> int:

@@ -137,8 +137,11 @@ class Supervisor:
                 self._selector.unregister(key.fd)
 
     def _read_agent(self) -> None:
-        """When the agent hangs up, its end is seen by `poll`."""
-        data = self._agent.recv(READ_BYTES)
+        """When the agent hangs up, its end is seen by `poll`; one that is killed with something unread resets the connection."""
+        try:
+            data = self._agent.recv(READ_BYTES)
+        except ConnectionResetError:
+            data = b""
         if not data:
             time.sleep(0.01)
         for message in self._reader.feed(data):

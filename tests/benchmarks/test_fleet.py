@@ -38,7 +38,7 @@ def test_a_quiet_soak() -> None:
 def test_a_soak_with_kills_loses_nothing() -> None:
     found = soak(60, kill_every_secs=0.3)
     assert found.kills > 0
-    assert (found.lost, found.duplicated) == (0, 0)
+    assert (found.lost, found.duplicated, found.ended) == (0, 0, ())
     assert found.wrong <= found.kills // 2, "quarantined, where two kills hit the same trial"
 
 

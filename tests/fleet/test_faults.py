@@ -66,6 +66,22 @@ def test_a_daemon_is_killed_while_it_measures(fleet: LocalFleet, victim: str) ->
     assert [entry["event"] for entry in fleet.audit()].count("requeue") >= 1
 
 
+def test_an_agent_is_killed_before_it_reads_that_its_candidate_has_ended(fleet: LocalFleet) -> None:
+    fleet.start_tracker()
+    fleet.start_device("one")
+    with fleet.client() as client:
+        wait_for_devices(client, 1)
+        futures = {"first": submit(client, "first")}
+        wait_until_busy(client)
+        agent = fleet.agent("one")
+        os.kill(agent, signal.SIGSTOP)
+        time.sleep(1)  # the candidate takes 0.3 s
+        os.kill(agent, signal.SIGKILL)
+        check_answers(futures)
+        wait_until_free(client)
+    assert fleet.processes["one"].poll() is None, fleet.log("one")
+
+
 def test_a_candidate_that_takes_its_device_down_twice_is_quarantined(fleet: LocalFleet) -> None:
     fleet.start_tracker()
     fleet.start_device("one")
