@@ -1,46 +1,62 @@
 """`python -m benchmarks.cortex_a53`: what llvm-mca predicts for the inner loops of a 3x3 convolution on a Raspberry Pi 3b. Never measured.
 
-Beside our default schedules stand XNNPACK's published register tiles for the same cpu (6x8 on AArch64, 4x8 on ARMv7: rows x columns of a
+Ours are those of the default schedules, of tuned ones (there is no board here: the search that `tilewright tune` makes is told predicted
+cycles, see `tune_by_model.py`), and with `--db URL` those of the fastest records that a team has measured on its boards.
+
+Beside them stand XNNPACK's published register tiles for the same cpu (6x8 on AArch64, 4x8 on ARMv7: rows x columns of a
 matrix product), as loops of our own with their mix of instructions: for two steps of the reduction, columns by two 64-bit halves each and
 rows by 64-bit loads, then the multiply-adds by lane. XNNPACK interleaves them by hand; here loads come first, and the other order is given
 too.
 
 Two models are asked. LLVM's of the Cortex-A53 makes a load that follows a multiply-add wait until that has written its result, which
 punishes any interleaving; its of the Cortex-A55, the next in-order core, does not, but lets some multiply-adds pair. For 32-bit ARM, LLVM
-has neither: the Cortex-A57's stands in, which executes out of order and so tells of throughput alone.
+has neither: the Cortex-A57's stands in, which executes out of order and so tells of throughput alone. The first is what the search is told.
 """
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import product
 
 from benchmarks.command_line import make_parser, print_report, progress
 from benchmarks.conditions import read_conditions
-from benchmarks.inner_loop import InnerLoop, find_inner_loop, find_mca, predicted_cycles
+from benchmarks.inner_loop import InnerLoop, find_loop_nest, find_mca, predicted_cycles
+from benchmarks.predicted_kernel import predict_kernel
 from benchmarks.tables import Cell, table
+from benchmarks.tune_by_model import tune_by_model
 from compiler.codegen.llvm import generate_assembly
 from compiler.errors import TilewrightError
 from compiler.lower import lower
+from compiler.schedule import Schedule
 from compiler.target import Target
 from compiler.tensor_type import TensorType
 from compiler.workload import Argument, GroupOp, Workload
-from schedule_space import Decisions, ScheduleSpace, space_for
+from records_db import Database, Record, plain_form
+from schedule_space import Candidate, Decisions, space_for
+from tuner import DEFAULT_STRATEGY
 
 TARGETS = ("pi3b-64", "pi3b-32")
 MODELS: Mapping[str, tuple[str, ...]] = {"aarch64": ("cortex-a53", "cortex-a55"), "armv7": ("cortex-a57",)}
-SEARCHED = 8  # rows of the best tiles found
+TRIALS, QUICK_TRIALS = 64, 8
+LISTED = 8  # rows of the best tiles found
 TILE_NAMES = ("tile_oc", "tile_oh", "tile_ow", "tile", "vectors", "unroll")
+FORMS = {"conv2d": "direct", "winograd_conv2d": "Winograd"}
 PUBLISHED = "XNNPACK's"
 BEHIND = "is behind the published tile in its better order"
 NOTE = """Predicted, never measured: llvm-mca's simulation of the loop alone, without caches, memory and branches. The ceiling of a
 Cortex-A53 is one vector multiply-add (four float32 lanes) per cycle: 9.6 GFLOP/s per core at 1.2 GHz. LLVM has no model of it for 32-bit
 ARM: the A57's, which executes two multiply-adds per cycle out of order, tells what the other instructions of a loop cost."""
+TUNED = """Tuned: the best of {trials} trials of the strategy {strategy}, one seed, on predicted cycles in place of times. It is told those
+of the whole kernel, so that no small loop wins that leaves the work to the loops around it: the inner loop as often as it runs, partial
+tiles as whole ones, the instructions of the loops around it as often as those run, and one cycle for each instruction of copies and
+transforms (a spilled vector pays by its loads and stores; what cannot be built is a failed trial). "Whole kernel" is that, by the first
+model and per multiply-add that is needed, those of its own form: a Winograd form needs a quarter of the direct one's. Caches are in no
+model, so what a search on a board learns of them (the order of outer loops, prefetches, how much to chunk) is left to chance here."""
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """cycles: per vector multiply-add, by llvm-mca's model of each cpu."""
+    """cycles: per vector multiply-add, by llvm-mca's model of each cpu. kernel_cycles: the whole kernel's, by the first of them."""
 
     target: str
     loop: str
@@ -48,6 +64,7 @@ class Row:
     others: int
     spills: int
     cycles: Mapping[str, float]
+    kernel_cycles: float | None = None
 
 
 def convolutions(lanes: int) -> dict[str, Workload]:
@@ -94,56 +111,87 @@ def published_tile(arch: str, interleaved: bool) -> InnerLoop:
     return InnerLoop(tuple(line for group in groups for line in group), 0)
 
 
-def predict(target: Target, name: str, loop: InnerLoop, label: str) -> Row:
+def predict(target: Target, name: str, loop: InnerLoop, label: str, kernel_cycles: float | None = None) -> Row:
     count = loop.multiply_adds
     cycles = {cpu: predicted_cycles(loop.instructions, target.arch, cpu) / count for cpu in MODELS[target.arch]}
-    return Row(label, name, count, len(loop.instructions) - count, loop.spills, cycles)
+    return Row(label, name, count, len(loop.instructions) - count, loop.spills, cycles, kernel_cycles)
 
 
-def loop_of(space: ScheduleSpace, decisions: Decisions) -> InnerLoop:
-    schedule = space.schedule(space.candidate(decisions))
-    return find_inner_loop(generate_assembly(lower(space.workload, schedule, space.target), space.target, "kernel"))
+def loop_of(workload: Workload, schedule: Schedule, target: Target) -> InnerLoop:
+    return find_loop_nest(generate_assembly(lower(workload, schedule, target), target, "kernel")).inner
 
 
 def tile_text(decisions: Decisions) -> str:
     return ", ".join(f"{name} {decisions[name]}" for name in TILE_NAMES if name in decisions)
 
 
-def rows_of(label: str) -> Iterator[Row]:
+def published_rows(label: str) -> Iterator[Row]:
     target = Target.parse(label)
-    for form, workload in convolutions(target.vector_lanes).items():
-        space = space_for(workload, target, 1)
-        decisions = dict(space.default().decisions)
-        yield predict(target, f"{form}, default: {tile_text(decisions)}", loop_of(space, decisions), label)
     tile = "6x8" if target.arch == "aarch64" else "4x8"
     for interleaved, order in ((False, "loads first"), (True, "interleaved")):
         yield predict(target, f"{PUBLISHED} {tile} tile, {order}", published_tile(target.arch, interleaved), label)
 
 
-def search(label: str) -> list[Row]:
-    """The best register tiles of the direct form by the first model, of those that spill nothing."""
+def rows_of(label: str, trials: int) -> Iterator[Row]:
+    """Of each form the default schedule and the tuned one."""
     target = Target.parse(label)
-    space = space_for(convolutions(target.vector_lanes)["direct"], target, 1)
-    default = dict(space.default().decisions)
+    cpu = MODELS[target.arch][0]
+    for form, workload in convolutions(target.vector_lanes).items():
+        space = space_for(workload, target, 1)
+        progress(f"{label}: {form}, {trials} trials")
+        tuned = tune_by_model(space, cpu, trials)
+        failed = f"; {tuned.failed} trials failed" if tuned.failed else ""
+        candidates: dict[str, Candidate] = {"default": space.default(), f"tuned{failed}": tuned.candidate}
+        for name, candidate in candidates.items():
+            kernel = predict_kernel(space, candidate, cpu)
+            text = f"{form}, {name}: {tile_text(dict(candidate.decisions))}"
+            yield predict(target, text, kernel.loop, label, kernel.cycles_per_multiply_add)
+
+
+def rows_of_records(label: str, database: Database) -> Iterator[Row]:
+    """Of the convolution, whatever is fused into it: the fastest record of each device that measured it, and number of threads."""
+    target = Target.parse(label)
+    threads = {str(replace(target, cores=cores)): cores for cores in range(1, target.cores + 1)}
+    wanted = plain_form(convolutions(target.vector_lanes)["direct"])
+    best: dict[tuple[str, str], tuple[float, Record]] = {}
+    for leader in database.leaders():
+        record, cost_secs = leader.best.record, leader.best.cost_secs
+        place = (record.target, record.device.fingerprint)
+        if record.target in threads and plain_form(record.workload) == wanted and cost_secs < best.get(place, (math.inf,))[0]:
+            best[place] = (cost_secs, record)
+    for cost_secs, record in best.values():
+        form = FORMS[record.workload.ops[record.workload.anchor].op]
+        origin = f"record {record.id} of {record.device.model}, {1000 * cost_secs:.3g} ms on {threads[record.target]} thread(s)"
+        loop = loop_of(record.workload, record.schedule, Target.parse(record.target))
+        yield predict(target, f"{form}, {origin}: {tile_text(record.decisions)}", loop, label)
+
+
+def all_tiles(label: str) -> list[Row]:
+    """The best register tiles of the direct form by the first model, of those that spill nothing: is the tuned loop far from them?"""
+    target = Target.parse(label)
+    workload = convolutions(target.vector_lanes)["direct"]
+    space = space_for(workload, target, 1)
+    default = {**dict(space.default().decisions), "chunk": 1}
     tiles = [parameter for parameter in space.parameters if parameter.name in TILE_NAMES[:3]]
     found: list[Row] = []
     for *sizes, unroll in product(*(parameter.choices for parameter in tiles), (1, 2, 4)):
-        named = dict(zip((parameter.name for parameter in tiles), sizes, strict=True))
-        decisions = {**default, **named, "unroll": unroll, "chunk": 1} if "chunk" in default else {**default, **named, "unroll": unroll}
+        decisions = {**default, **dict(zip((parameter.name for parameter in tiles), sizes, strict=True)), "unroll": unroll}
         if target.vector_registers // 2 <= math.prod(map(int, sizes)) and space.is_valid(decisions):
-            loop = loop_of(space, decisions)
+            loop = loop_of(workload, space.schedule(space.candidate(decisions)), target)
             if not loop.spills:
                 found.append(predict(target, f"direct: {tile_text(decisions)}", loop, label))
-    return sorted(found, key=lambda row: next(iter(row.cycles.values())))[:SEARCHED]
+    return sorted(found, key=lambda row: next(iter(row.cycles.values())))[:LISTED]
 
 
 def table_of(rows: Sequence[Row], published: Mapping[str, float]) -> str:
     """published: the fewest cycles of XNNPACK's tile, by cpu."""
-    header = ("inner loop", "multiply-adds", "other instructions", "spills", *(f"cycles per multiply-add, {cpu}" for cpu in published))
+    cycles = (f"cycles per multiply-add, {cpu}" for cpu in published)
+    header = ["inner loop", "multiply-adds", "other instructions", "spills", *cycles, "whole kernel"]
     cells: list[Sequence[Cell | str]] = []
     for row in rows:
         counts = (row.multiply_adds, row.others, row.spills)
-        cells.append((row.loop, *map(str, counts), *_cycles(row, published)))
+        kernel = "" if row.kernel_cycles is None else f"{row.kernel_cycles:.2f}"
+        cells.append((row.loop, *map(str, counts), *_cycles(row, published), kernel))
     return f"{rows[0].target}\n\n{table(header, cells, BEHIND)}"
 
 
@@ -154,27 +202,41 @@ def _cycles(row: Row, published: Mapping[str, float]) -> Iterator[Cell]:
 
 def main() -> None:
     parser = make_parser("benchmarks.cortex_a53", "Predicted cycles of inner loops on a Cortex-A53. Nothing is measured.")
-    parser.add_argument("--search", action="store_true", help="also try every register tile of the direct form, for a minute or two")
+    parser.add_argument("--trials", type=int, metavar="N", help=f"of each tuned schedule; {TRIALS}, with --quick {QUICK_TRIALS}")
+    parser.add_argument("--db", metavar="URL", help="also the fastest records of this convolution on boards")
+    parser.add_argument("--all-tiles", action="store_true", help="also the best of all register tiles of the direct form, the loop alone")
     options = parser.parse_args()
+    trials = options.trials or (QUICK_TRIALS if options.quick else TRIALS)
+    labels = TARGETS[: 1 if options.quick else None]
     try:
         find_mca()
+        database = Database(options.db, create=False) if options.db else None
+        texts, rows = report(labels, trials, database, options.all_tiles)
     except TilewrightError as error:
         raise SystemExit(f"benchmarks.cortex_a53: {error}") from None
-    tables: list[str] = []
-    rows: list[Row] = []
-    for label in TARGETS[: 1 if options.quick else None]:
-        progress(f"{label}: default schedules")
-        found = list(rows_of(label))
-        theirs = [row.cycles for row in found if row.loop.startswith(PUBLISHED)]
-        published = {cpu: min(cycles[cpu] for cycles in theirs) for cpu in theirs[0]}
-        tables.append(table_of(found, published))
-        if options.search:
-            progress(f"{label}: all register tiles")
-            found += (best := search(label))
-            tables.append(table_of(best, published))
-        rows += found
     conditions = read_conditions("benchmarks.cortex_a53", TARGETS[0])
-    print_report(conditions, [NOTE, *tables], [asdict(row) for row in rows], options.json)
+    texts = [NOTE, TUNED.format(trials=trials, strategy=DEFAULT_STRATEGY), *texts]
+    print_report(conditions, texts, [asdict(row) for row in rows], options.json)
+
+
+def report(labels: Sequence[str], trials: int, database: Database | None, tiles: bool) -> tuple[list[str], list[Row]]:
+    """The tables and lines of all targets, and what stands in them."""
+    texts: list[str] = []
+    rows: list[Row] = []
+    for label in labels:
+        theirs = list(published_rows(label))
+        published = {cpu: min(row.cycles[cpu] for row in theirs) for cpu in theirs[0].cycles}
+        measured = list(rows_of_records(label, database)) if database else []
+        found = [*rows_of(label, trials), *measured, *theirs]
+        texts.append(table_of(found, published))
+        if database and not measured:
+            texts.append(f"{label}: no verified record of this convolution for this target in {database.url}")
+        if tiles:
+            progress(f"{label}: all register tiles")
+            found += (best := all_tiles(label))
+            texts.append(table_of(best, published))
+        rows += found
+    return texts, rows
 
 
 if __name__ == "__main__":

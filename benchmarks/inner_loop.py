@@ -1,4 +1,4 @@
-"""The innermost loop of a kernel's assembly, and what llvm-mca predicts for it. Used by `cortex_a53.py`.
+"""The innermost loop of a kernel's assembly, the loops around it, and what llvm-mca predicts for them. Next: `predicted_kernel.py`.
 
 llvm-mca is a part of LLVM's tools (Debian: `apt-get install llvm`); it simulates the scheduling of straight code by LLVM's model of a cpu
 and knows neither caches nor branch prediction.
@@ -16,6 +16,9 @@ ITERATIONS = 100
 VERSIONS = ("", *(f"-{version}" for version in range(22, 13, -1)))
 _LABEL = re.compile(r"^(?:\.LBB\d+_\d+:|(?://|@) %bb\.\d+)")
 _DEPTH = re.compile(r"\bDepth=(\d+)")
+_HEADER = re.compile(r"=>\s*This (?:Inner )?Loop Header: Depth=\d")
+_IN_LOOP = re.compile(r"in Loop: Header=(BB\d+_\d+)")
+_PARENT = re.compile(r"Parent Loop (BB\d+_\d+)")
 _MULTIPLY_ADD = re.compile(r"^\s*(?:fmla|vfma\.f32|vmla\.f32)\s+(?:v\d+\.4s|q\d+)")
 _BRANCH = re.compile(r"^\s*b(?:\.?(?:eq|ne|lt|le|gt|ge|lo|ls|hi|hs|mi|pl|cc|cs))?\s+\S+$")
 
@@ -33,17 +36,42 @@ class InnerLoop:
         return sum(bool(_MULTIPLY_ADD.match(line)) for line in self.instructions)
 
 
-def find_inner_loop(assembly: str) -> InnerLoop:
+@dataclass(frozen=True, slots=True)
+class LoopNest:
+    """around: of each loop that encloses the inner one, outermost first, the instructions that are in no other loop within it."""
+
+    inner: InnerLoop
+    around: tuple[tuple[str, ...], ...]
+
+
+def find_loop_nest(assembly: str) -> LoopNest:
     """Of the blocks in the deepest loop that multiplies and adds, the one that does so most often; ValueError where there is none."""
     blocks: list[list[str]] = [[]]
     for line in assembly.split("\n"):
         if _LABEL.match(line):
             blocks.append([])
         blocks[-1].append(line)
-    ranked = [(_depth(block), loop.multiply_adds, loop) for block in blocks if (loop := _read(block)).multiply_adds]
+    ranked = [(_depth(block), loop.multiply_adds, block, loop) for block in blocks if (loop := _read(block)).multiply_adds]
     if not ranked:
         raise ValueError("no loop of this kernel multiplies and adds vectors")
-    return max(ranked, key=lambda each: each[:2])[2]
+    _, _, chosen, inner = max(ranked, key=lambda each: each[:2])
+    parents = [found[1] for line in chosen if (found := _PARENT.search(line))]
+    around = {parent: list[str]() for parent in parents}
+    for block in blocks:
+        own = _loop_of(block)
+        if own in around:
+            around[own] += _read(block).instructions
+    return LoopNest(inner, tuple(tuple(lines) for lines in around.values()))
+
+
+def _loop_of(block: Sequence[str]) -> str:
+    """The label of the header of the innermost loop that the block is in; empty outside of loops."""
+    for line in block:
+        if _HEADER.search(line):
+            return block[0].partition(":")[0].removeprefix(".L")
+        if found := _IN_LOOP.search(line):
+            return found[1]
+    return ""
 
 
 def _depth(block: Sequence[str]) -> int:
