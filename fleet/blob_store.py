@@ -8,14 +8,17 @@ import os
 import shutil
 from collections import Counter, OrderedDict
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
-from fleet.errors import MessageError
+from fleet.errors import FleetError, MessageError
 from fleet.messages import PIECE_BYTES, Message, bytes_of, digest_of, number_of
 
 MAX_SIZE = 1 << 50
+
+_Arrival = tuple[str, str]  # source, digest
 
 
 @dataclass(slots=True)
@@ -29,19 +32,22 @@ class _Arriving:
 
 
 class BlobStore:
-    """max_blob_bytes: of one file; max_bytes: of all. Files are not writable, and are executable."""
+    """max_blob_bytes: of one file; max_bytes: of all. Files are not writable, and are executable. `FleetError` without a folder."""
 
     def __init__(self, folder: Path, max_blob_bytes: int, max_bytes: int) -> None:
         shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(parents=True, mode=0o755)
+        try:
+            folder.mkdir(parents=True, mode=0o755)
+        except OSError as error:
+            raise FleetError(f"cannot make a folder for the files of jobs: {error}") from error
         self._folder = folder
         self._max_blob_bytes = max_blob_bytes
         self._max_bytes = max_bytes
         self._identities: OrderedDict[str, tuple[int, int, int]] = OrderedDict()
         self._used_bytes = 0
         self._pins: Counter[str] = Counter()
-        self._arriving: dict[str, _Arriving] = {}
-        self._known: set[str] = set()  # arriving though they are here
+        self._arriving: dict[_Arrival, _Arriving] = {}
+        self._known: set[_Arrival] = set()  # arriving though they are here
 
     def path(self, digest: str) -> Path | None:
         """The file, if it is here and nothing has touched it since it was checked."""
@@ -71,13 +77,14 @@ class BlobStore:
         """The digest when this piece completes a blob; pieces of one source come in order. Raises `MessageError`, and drops the blob."""
         digest, data = digest_of(message.get("digest")), bytes_of(message, "data", PIECE_BYTES)
         offset, total = int(number_of(message, "offset", 0, MAX_SIZE)), int(number_of(message, "total", 0, MAX_SIZE))
-        key = f"{source}-{digest}"
+        key = (source, digest)
         if total > self._max_blob_bytes:
             self._drop(key)
             raise MessageError(f"a file of {total} bytes, at most {self._max_blob_bytes} are allowed")
-        if offset == 0 and self.path(digest) is not None:
+        if offset == 0:
             self._drop(key)
-            self._known.add(key)
+            if self.path(digest) is not None:
+                self._known.add(key)
         if key in self._known:
             if offset + len(data) >= total:
                 self._known.remove(key)
@@ -91,14 +98,13 @@ class BlobStore:
 
     def drop_source(self, source: str) -> None:
         """No more pieces will come from there."""
-        for key in [key for key in self._arriving if key.startswith(f"{source}-")]:
+        for key in [key for key in (*self._arriving, *self._known) if key[0] == source]:
             self._drop(key)
 
-    def _add(self, key: str, digest: str, offset: int, total: int, data: bytes) -> str | None:
+    def _add(self, key: _Arrival, digest: str, offset: int, total: int, data: bytes) -> str | None:
         if offset == 0:
-            self._drop(key)
             self._make_room(total)
-            file = (self._folder / f"arriving-{hashlib.sha256(key.encode()).hexdigest()}").open("wb")
+            file = (self._folder / f"arriving-{hashlib.sha256(repr(key).encode()).hexdigest()}").open("wb")
             self._arriving[key] = _Arriving(file, total)
         arriving = self._arriving.get(key)
         if arriving is None or offset != arriving.received or total != arriving.total or offset + len(data) > total:
@@ -111,7 +117,7 @@ class BlobStore:
             return None
         return self._complete(key, digest)
 
-    def _complete(self, key: str, digest: str) -> str:
+    def _complete(self, key: _Arrival, digest: str) -> str:
         arriving = self._arriving[key]
         arriving.file.flush()
         found = arriving.sha256.hexdigest()
@@ -129,10 +135,12 @@ class BlobStore:
         self._used_bytes += self._identities[digest][1]
         return digest
 
-    def _drop(self, key: str) -> None:
+    def _drop(self, key: _Arrival) -> None:
+        self._known.discard(key)
         arriving = self._arriving.pop(key, None)
         if arriving is not None:
-            arriving.file.close()
+            with suppress(OSError):  # closing tries again to write what a full disk did not take
+                arriving.file.close()
             Path(arriving.file.name).unlink(missing_ok=True)
 
     def _make_room(self, size: int) -> None:

@@ -1,11 +1,12 @@
 """Files by their sha256: only what was checked is given out, and the folder stays within its size."""
 
 import os
+import resource
 from pathlib import Path
 
 import pytest
 
-from fleet import Blob, MessageError
+from fleet import Blob, FleetError, MessageError
 from fleet.blob_store import BlobStore, blob_messages, file_messages
 from fleet.messages import PIECE_BYTES
 
@@ -88,3 +89,52 @@ def test_a_file_that_somebody_touched_is_not_given_out(tmp_path: Path) -> None:
     path.write_bytes(b"PROGRAM")
     assert store.path(digest) is None
     assert put(store, b"program") == digest
+
+
+def test_a_source_that_ends_takes_nothing_from_one_of_a_similar_name(tmp_path: Path) -> None:
+    """`ann-2` is how the tracker calls the second client of ann's."""
+    store = BlobStore(tmp_path / "a", 1 << 24, 1 << 25)
+    data = os.urandom(2 * PIECE_BYTES)
+    digest = Blob.of(data).digest
+    first, second = blob_messages(digest, data)
+    assert store.add_piece("ann-2", first) is None
+    store.drop_source("ann")
+    assert store.add_piece("ann-2", second) == digest
+
+
+def test_a_source_that_ended_within_a_known_file_can_send_it_anew(tmp_path: Path) -> None:
+    size = 2 * PIECE_BYTES
+    store = BlobStore(tmp_path / "a", size, size)
+    data = os.urandom(size)
+    digest = put(store, data)
+    assert digest is not None
+    first, second = blob_messages(digest, data)
+    assert store.add_piece("ann", first) is None
+    store.drop_source("ann")
+    put(store, os.urandom(size))
+    assert store.path(digest) is None, "it had to go"
+    assert store.add_piece("ann", first) is None
+    assert store.add_piece("ann", second) == digest
+    assert store.path(digest) is not None
+
+
+@pytest.mark.parametrize("size", [1000, PIECE_BYTES])
+def test_a_disk_that_takes_no_more_is_told_of_and_leaves_nothing(tmp_path: Path, size: int) -> None:
+    """A limit on the size of files, which writing meets as it does a full disk."""
+    store = BlobStore(tmp_path / "a", 1 << 24, 1 << 25)
+    data = os.urandom(size)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size // 2, limits[1]))
+    try:
+        with pytest.raises(MessageError, match=f"cannot keep a file of {size} bytes"):
+            put(store, data)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert list((tmp_path / "a").iterdir()) == []
+    assert put(store, data) == Blob.of(data).digest
+
+
+def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(FleetError, match=r"cannot make a folder for the files of jobs.*Not a directory"):
+        BlobStore(tmp_path / "file" / "a", 1000, 5000)
