@@ -87,9 +87,8 @@ class Exchange:
         """Its jobs are given up; a device that is at one of them is told to stop."""
         if self._clients.get(client.name) is not client:
             return
-        for place in [place for place in self._incomplete if place[0] == client.name]:
-            self.store.unpin(self._incomplete.pop(place).job.digests)
-        for place in self._queue.places_of(client.name):
+        incomplete = [place for place in self._incomplete if place[0] == client.name]
+        for place in (*incomplete, *self._queue.places_of(client.name)):
             self.cancel(client, place[1])
         self.store.drop_source(client.name)
         del self._clients[client.name], self._load[client.name]
@@ -145,7 +144,10 @@ class Exchange:
     def cancel(self, client: ClientPort, identity: str) -> None:
         place = (client.name, identity)
         queued, slot = self._queue.cancel(place)
-        if queued is not None:
+        incomplete = self._incomplete.pop(place, None)
+        if incomplete is not None:
+            self._settle(client.name, incomplete.job)
+        elif queued is not None:
             self._settle(client.name, queued.job)
         elif slot is not None:
             self._devices[slot.name].abort(next(queued for queued in slot.jobs if queued.place == place))
@@ -249,8 +251,9 @@ class Exchange:
             self._load[client] -= 1
 
     def _new_name(self, wish: str) -> str:
+        """Nor one of a client that is gone while a device still has to give up its jobs: it may be back, and ask for the same ones."""
         taken = self._clients.keys() | self._devices.keys()
         name = wish
-        while name in taken:
+        while name in taken or self._queue.places_of(name):
             name = f"{wish}-{next(self._numbers)}"
         return name
