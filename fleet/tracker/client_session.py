@@ -14,7 +14,7 @@ class ClientSession(Session):
         super().__init__(connection, exchange.silence_secs)
         self.user = user
         self.name = ""
-        self.instance = text_of(join, "instance", 100)
+        self.instance = f"{user} {text_of(join, 'instance', 100)}"
         self.who = f"client {user}"
         self._exchange = exchange
 

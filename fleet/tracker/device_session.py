@@ -1,5 +1,6 @@
 """A device's or a builder's connection: jobs and files go out, results and signs of life come in."""
 
+import json
 import time
 from collections.abc import Iterator
 
@@ -14,6 +15,7 @@ from fleet.tracker.session import Session
 from fleet.wire import Connection
 
 MAX_DIGESTS = 1000
+MAX_DEVICE_CHARS = 16 << 10  # as JSON; a processor with many features takes 3,000
 REMEMBERED = 20_000  # files that a device was sent; what is forgotten is sent again
 
 
@@ -22,16 +24,13 @@ class DeviceSession(Session):
 
     def __init__(self, connection: Connection, exchange: Exchange, role: Role, owner: str, join: Message) -> None:
         super().__init__(connection, exchange.silence_secs)
-        try:
-            self.device = Device.from_json(join["device"])
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise MessageError(f"a device that does not describe itself: {error}") from error
+        self.device = _device_of(join)
         self.key = text_of(join, "key", 100)
         if (self.key == BUILD_KEY) != (role is Role.BUILDER):
             raise MessageError(f"came as {role.value!r} with the key {self.key!r}; builders have the key {BUILD_KEY!r}, and only they")
         self.target = text_of(join, "target", 1000)
         self.health = health_of(join)
-        self.instance = text_of(join, "instance", 100)
+        self.instance = f"{owner} {text_of(join, 'instance', 100)}"  # of nobody else's, who would be taken for this one come back
         self.name = ""
         self.who = f"{role.value} {owner}"
         self._role = role
@@ -89,3 +88,18 @@ class DeviceSession(Session):
             path = self._exchange.store.path(digest)
             if path is not None:
                 yield from file_messages(digest, path)
+
+
+def _device_of(join: Message) -> Device:
+    """Plain facts, and not too many: clients are told all of them, of all devices in one message. Raises `MessageError`."""
+    try:
+        device = Device.from_json(join["device"])
+        size = len(json.dumps(device.to_json()))
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError) as error:
+        raise MessageError(f"a device that does not describe itself: {error}"[:200]) from error
+    odd = [name for name, value in device.facts if not isinstance(name, str) or not isinstance(value, str | int | float)]
+    if odd:
+        raise MessageError(f"a device whose fact {odd[0]!r} is neither a text nor a number"[:200])
+    if size > MAX_DEVICE_CHARS:
+        raise MessageError(f"a device that describes itself in {size} characters, at most {MAX_DEVICE_CHARS} are allowed")
+    return device

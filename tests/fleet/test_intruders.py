@@ -252,6 +252,39 @@ def test_messages_that_are_none(guarded: LocalFleet, message: object) -> None:
     check_works(guarded)
 
 
+@pytest.mark.parametrize(
+    ("change", "text"),
+    [
+        ({"cores": float("inf")}, "does not describe itself"),
+        ({"facts": {"os": b"bytes"}}, "does not describe itself"),
+        ({"facts": {"os": ["a", "list"]}}, "fact 'os' is neither a text nor a number"),
+        ({"facts": {"os": "x" * (1 << 16)}}, "at most 16384 are allowed"),
+    ],
+    ids=["cores", "bytes", "list", "size"],
+)
+def test_a_device_that_describes_itself_oddly(guarded: LocalFleet, change: dict[str, Any], text: str) -> None:
+    device = {"format": 1, "model": "Board", "cores": 4, "facts": {}} | change
+    message = {**JOIN, "role": "device", "key": "board", "target": "", "health": {}, "device": device}
+    answer = run(join(guarded, context_of(guarded, "device"), message))
+    assert answer["op"] == "refused"
+    assert text in answer["text"]
+    wait_for_refusal(guarded, text)
+    check_works(guarded)
+
+
+def test_nobody_is_thrown_out_by_another_who_claims_to_be_the_same_come_back(guarded: LocalFleet) -> None:
+    async def claim() -> None:
+        first = await connect("127.0.0.1", guarded.port, context_of(guarded, "client"))
+        await first.send(JOIN)
+        assert (await first.receive())["op"] == "welcome"
+        await join(guarded, context_of(guarded, "second"), JOIN)
+        await first.send({"op": "devices"})
+        while (await first.receive())["op"] != "devices":
+            pass
+
+    run(claim())
+
+
 def test_what_is_sent_cannot_forge_a_line_of_the_audit(guarded: LocalFleet) -> None:
     evil = 'x"}\n{"event": "forged"}'
     answer = run(join(guarded, context_of(guarded, "client"), {**JOIN, "protocol": evil}))
