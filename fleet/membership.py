@@ -66,7 +66,11 @@ class Membership(ABC):
     async def _join(self, connection: Connection) -> str:
         said = {"op": "join", "protocol": PROTOCOL, "role": self._role.value, "health": self.health()}
         await connection.send(said | self.introduction())
-        answer = await connection.receive()
+        try:
+            async with asyncio.timeout(self._place.silence_secs):
+                answer = await connection.receive()
+        except TimeoutError as error:
+            raise ConnectionLostError(f"the tracker did not answer within {self._place.silence_secs:g} s") from error
         if answer["op"] != "welcome":
             raise RefusedError(f"the tracker refuses this {self._role.value}: {answer.get('text', answer['op'])}")
         return str(answer.get("name"))

@@ -19,7 +19,7 @@ from fleet.address import Address, check_exposure
 from fleet.backoff import Backoff
 from fleet.blob_store import blob_messages
 from fleet.errors import ConnectionLostError, FleetError, MessageError, RefusedError
-from fleet.messages import PROTOCOL, Blob, DeviceRow, Job, JobResult, Message
+from fleet.messages import PROTOCOL, Blob, DeviceRow, Job, JobResult, Message, digest_of
 from fleet.outbox import Outbox
 from fleet.race import run_until_first_ends
 from fleet.tls import Role, TlsBundle
@@ -75,6 +75,8 @@ class FarmClient:
         self._joined: Future[None] = Future()
         self._loop = asyncio.new_event_loop()
         self._task: asyncio.Task[None] | None = None
+        self._ending = threading.Lock()
+        self._ended = False
         self._thread = threading.Thread(target=self._run_loop, name="tilewright-farm", daemon=True)
         self._thread.start()
         try:
@@ -120,10 +122,12 @@ class FarmClient:
             self._task.cancel()
 
     def _call(self, work: Coroutine[Any, Any, None]) -> None:
-        if not self._thread.is_alive():
-            work.close()
-            raise self._failure or ConnectionLostError("this client is closed")
-        asyncio.run_coroutine_threadsafe(work, self._loop)
+        with self._ending:
+            if not self._ended:
+                asyncio.run_coroutine_threadsafe(work, self._loop)
+                return
+        work.close()
+        raise self._failure or ConnectionLostError("this client is closed")
 
     def _forget(self, identity: str) -> None:
         with suppress(RuntimeError, FleetError):
@@ -132,8 +136,17 @@ class FarmClient:
     def _run_loop(self) -> None:
         asyncio.set_event_loop(self._loop)
         self._task = self._loop.create_task(self._keep_connected())
-        with suppress(asyncio.CancelledError):
-            self._loop.run_until_complete(self._task)
+        try:
+            with suppress(asyncio.CancelledError):
+                self._loop.run_until_complete(self._task)
+        finally:
+            self._end_loop()
+
+    def _end_loop(self) -> None:
+        """Whatever was asked before fails now; from now on `_call` raises."""
+        with self._ending:
+            self._ended = True
+        self._loop.run_until_complete(asyncio.sleep(0))  # lets in what was handed over and not looked at
         pending = asyncio.all_tasks(self._loop)
         for task in pending:
             task.cancel()
@@ -168,7 +181,7 @@ class FarmClient:
         try:
             join = {"op": "join", "protocol": PROTOCOL, "role": Role.CLIENT.value, "name": options.user, "instance": self._instance}
             await connection.send(join)
-            answer = await connection.receive()
+            answer = await self._first_answer(connection)
             if answer["op"] != "welcome":
                 raise RefusedError(f"the tracker at {options.tracker} refuses: {answer.get('text', answer['op'])}")
             self._heard_at = time.monotonic()
@@ -183,6 +196,14 @@ class FarmClient:
             await run_until_first_ends(self._read(connection), self._outbox.run(), self._signal_life(self._outbox))
         finally:
             connection.close()
+
+    async def _first_answer(self, connection: Connection) -> Message:
+        options = self._options
+        try:
+            async with asyncio.timeout(options.silence_secs):
+                return await connection.receive()
+        except TimeoutError as error:
+            raise ConnectionLostError(f"the tracker at {options.tracker} did not answer within {options.silence_secs:g} s") from error
 
     async def _read(self, connection: Connection) -> None:
         while True:
@@ -203,16 +224,17 @@ class FarmClient:
             case "alive":
                 pass
             case "want":
-                self._send_files(set(message["digests"]))
+                self._send_files(_digests_of(message))
             case "result":
                 result = JobResult.from_message(message)
                 asked = self._asked.pop(result.identity, None)
                 if asked is not None and asked.future.set_running_or_notify_cancel():
                     asked.future.set_result(result)
             case "devices":
-                rows, self._rows = self._rows, []
-                for future in rows:
-                    future.set_result([DeviceRow(**row) for row in message["rows"]])
+                rows = _rows_of(message)
+                asked_for, self._rows = self._rows, []
+                for future in asked_for:
+                    future.set_result(rows)
             case "refused":
                 raise RefusedError(f"the tracker at {self._options.tracker} refuses: {message.get('text')}")
             case unknown:
@@ -255,3 +277,19 @@ class FarmClient:
                 future.set_exception(error)
         self._asked.clear()
         self._rows.clear()
+
+
+def _digests_of(message: Message) -> set[str]:
+    """Raises `MessageError`."""
+    digests = message.get("digests")
+    if not isinstance(digests, list | tuple):
+        raise MessageError("the tracker wants files and does not say which")
+    return {digest_of(digest) for digest in digests}
+
+
+def _rows_of(message: Message) -> list[DeviceRow]:
+    """Raises `MessageError`, also where a tracker of another version tells more or less of a device."""
+    try:
+        return [DeviceRow(**row) for row in message["rows"]]
+    except (KeyError, TypeError) as error:
+        raise MessageError(f"the tracker lists devices as this version of Tilewright does not know them: {error}"[:300]) from error
