@@ -55,7 +55,7 @@ class FrameReader:
 def _parse_header(text: bytes) -> dict[str, Any]:
     try:
         header = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise FrameError(f"a header that is no JSON: {error}") from error
     if not isinstance(header, dict):
         raise FrameError(f"a header that is no object: {header!r}")

@@ -64,7 +64,7 @@ class BuildBench:
             _fail(asked.future, self._failure)
 
     def _take_orders(self, pool: ChildPool, under_way: "dict[int, Future[Outcome]]") -> bool:
-        """Waits for one, for a moment only while builds are under way; False: there will be no more."""
+        """Waits for one, for a moment only while builds are under way; False: there will be no more. Raises `MeasureError`."""
         try:
             asked = self._asked.get(timeout=POLL_SECS if under_way else None)
         except Empty:
@@ -72,7 +72,11 @@ class BuildBench:
         if asked is None:
             return False
         if not asked.future.cancelled():
-            under_way[pool.submit(asked.order.request, timeout_secs=asked.timeout_secs)] = asked.future
+            try:
+                under_way[pool.submit(asked.order.request, timeout_secs=asked.timeout_secs)] = asked.future
+            except MeasureError as error:
+                _fail(asked.future, error)
+                raise
         return True
 
 

@@ -14,6 +14,7 @@ from measure.frames import Frame, FrameError, FrameReader
 
 ORDER_FORMAT = 1
 ORDER_FIELDS = frozenset({"workload", "schedule", "target"})
+MAX_DEPTH = 64  # of lists and dicts in each other, far more than workloads and schedules have
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,13 +31,24 @@ class BuildOrder:
         """Raises `MessageError`."""
         try:
             found = json.loads(data)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise MessageError(f"a build order that is no JSON: {error}") from error
         if not isinstance(found, dict) or found.keys() != ORDER_FIELDS | {"format"}:
             raise MessageError(f"a build order without the fields {', '.join(sorted(ORDER_FIELDS))}")
         if found.pop("format") != ORDER_FORMAT:
             raise MessageError(f"a build order of another format than {ORDER_FORMAT}")
+        if _depth(found) > MAX_DEPTH:
+            raise MessageError(f"a build order that is nested deeper than {MAX_DEPTH}")
         return BuildOrder(found)
+
+
+def _depth(value: object) -> int:
+    """Level by level, for what is too deep for JSON is too deep for a function that calls itself."""
+    depth, level = 0, [value]
+    while containers := [each for each in level if isinstance(each, dict | list)]:
+        depth += 1
+        level = [inner for each in containers for inner in (each.values() if isinstance(each, dict) else each)]
+    return depth
 
 
 def outcome_to_bytes(outcome: Outcome) -> bytes:

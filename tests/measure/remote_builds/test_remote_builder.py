@@ -1,5 +1,6 @@
 """Builders of a tracker give what worker processes here give; whatever happens to builders, each build is answered once."""
 
+import asyncio
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,7 +13,10 @@ from benchmarks.local_fleet import LocalFleet, local_fleet, wait_for, wait_for_d
 from fleet import BUILD_KEY, Blob, FleetError, Job, RefusedError
 from fleet.client import FarmClient
 from measure import Builder, BuilderOptions, Built, MeasureError, Measurement, MeasureStatus
+from measure.child_pool import ChildPool
+from measure.child_server import ServerSettings
 from measure.remote_builds import BuildOrder, RemoteBuilder, RemoteBuilderOptions, describe_builder
+from measure.remote_builds.build_bench import BuildBench
 from tests.fleet.conftest import bundles
 from tests.measure.test_builder import GOOD, PLANTED, planted
 
@@ -195,9 +199,28 @@ def test_orders_that_are_none(text: bytes) -> None:
         BuildOrder.from_bytes(text)
 
 
+DEEP = [b"[" * depth + b"]" * depth for depth in (100, 900, 100_000)]
+
+
+@pytest.mark.parametrize("workload", DEEP, ids=len)
+def test_an_order_that_would_be_too_deep_for_json_is_refused(workload: bytes) -> None:
+    """On its way to a worker it would take down the server of all workers."""
+    with pytest.raises(FleetError, match=r"a build order that is (nested deeper than 64|no JSON)"):
+        BuildOrder.from_bytes(b'{"format":1,"workload":%b,"schedule":{},"target":""}' % workload)
+
+
 def test_an_order_that_no_client_of_ours_sends_is_refused_by_the_builder(client: FarmClient) -> None:
     job = Job(identity="odd", key=BUILD_KEY, program="", files=(), stdin=b"\x80\x04N.", candidate=Blob.of(b"odd").digest)
     assert client.submit(job, {}).result(30).text.startswith("a build order that is no JSON")
+
+
+def test_a_builder_whose_workers_cannot_be_reached_says_so_at_the_first_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    def lose(*_: object, **__: object) -> int:
+        raise MeasureError("the server ended with code 1")
+
+    monkeypatch.setattr(ChildPool, "submit", lose)
+    with BuildBench(ServerSettings(module="measure.build_job")) as bench, pytest.raises(MeasureError, match="ended with code 1"):
+        asyncio.run(asyncio.wait_for(bench.build(BuildOrder(GOOD.to_json()), 5.0), 30))
 
 
 def test_the_fingerprint_tells_versions_apart() -> None:
