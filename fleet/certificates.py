@@ -8,7 +8,6 @@ import json
 import os
 import re
 from pathlib import Path
-from typing import Any
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -57,6 +56,9 @@ def issue(folder: Path, role: Role, name: str, output: Path, days: int) -> None:
     if not _NAME.fullmatch(name):
         raise TlsError(f"{name!r} cannot stand in a certificate: letters, digits and . _ @ - are allowed, 63 at most")
     authority, authority_key = _read_authority(folder)
+    left = authority.not_valid_after_utc - datetime.datetime.now(datetime.UTC)
+    if days > left.days:
+        raise TlsError(f"the authority in {folder} ends in {left.days} days, and with it all certificates: {days} days are too many")
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name), x509.NameAttribute(NameOID.ORGANIZATIONAL_UNIT_NAME, role.value)])
     purpose = ExtendedKeyUsageOID.SERVER_AUTH if role is Role.TRACKER else ExtendedKeyUsageOID.CLIENT_AUTH
@@ -91,7 +93,7 @@ def revoke(folder: Path, name: str, output: Path | None = None) -> list[RevokedC
     """
     _read_authority(folder)
     issued = _read_issued(folder)
-    known = {str(entry["name"]) for entry in issued}
+    known = {entry["name"] for entry in issued}
     if name not in known:
         listed = ", ".join(sorted(known)) or "nobody"
         raise TlsError(f"the authority in {folder} has issued no certificate for {name!r}; it has for: {listed}")
@@ -100,7 +102,7 @@ def revoke(folder: Path, name: str, output: Path | None = None) -> list[RevokedC
     old = {entry.serial for entry in revoked}
     now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
     new = [
-        RevokedCertificate(serial=str(entry["serial"]), name=name, role=str(entry["role"]), time=now)
+        RevokedCertificate(serial=entry["serial"], name=name, role=entry["role"], time=now)
         for entry in issued
         if entry["name"] == name and entry["serial"] not in old
     ]
@@ -110,11 +112,12 @@ def revoke(folder: Path, name: str, output: Path | None = None) -> list[RevokedC
     return new
 
 
-def _read_issued(folder: Path) -> list[dict[str, Any]]:
+def _read_issued(folder: Path) -> list[dict[str, str]]:
     path = folder / ISSUED_FILE
     try:
-        return [json.loads(line) for line in path.read_text(encoding="ascii").splitlines()] if path.exists() else []
-    except (OSError, ValueError) as error:
+        issued = [json.loads(line) for line in path.read_text(encoding="ascii").splitlines()] if path.exists() else []
+        return [{name: str(entry[name]) for name in ("serial", "name", "role")} for entry in issued]
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise TlsError(f"cannot read {path}: {error}") from error
 
 

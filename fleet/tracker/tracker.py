@@ -37,8 +37,9 @@ class Tracker:
         self._options = options
         self._revocations = Revocations(options.revoked)
         self._sessions: set[ClientSession | DeviceSession] = set()
+        store = BlobStore(options.store, options.max_blob_bytes, options.store_bytes)
         self._audit = AuditLog(options.audit)
-        self._exchange = Exchange(options, self._audit, BlobStore(options.store, options.max_blob_bytes, options.store_bytes))
+        self._exchange = Exchange(options, self._audit, store)
         self._listener: ListenerHandle | None = None
 
     async def start(self) -> str:
