@@ -2,6 +2,7 @@
 
 until:      stop when best / now of the predicted whole-model times has come to this share
 least_gain: stop when one more minute, at the pace of the session so far, is predicted to save less than this share of the model's time
+            (while that pace is not known: endless trials)
 """
 
 import time
@@ -12,6 +13,7 @@ from tuner.scheduler import BudgetScheduler
 CLOSING_SHARE = 0.12  # of the minutes, at most, is kept for timing the fastest candidates against each other
 CLOSING_SECS_PER_TASK = 0.2  # five candidates whose code is at hand, on one core of a Zen 5
 SECS_BETWEEN_FORECASTS = 1.0
+PACE_TRIALS = 16  # with fewer, most of the time so far was for starting processes and for the reference results
 
 
 class Budget:
@@ -29,10 +31,6 @@ class Budget:
         self._least_gain = least_gain
         self._started = time.monotonic()
         self._forecast_secs = float("-inf")
-
-    @property
-    def most_trials(self) -> int | None:
-        return self._most_trials
 
     @property
     def elapsed_secs(self) -> float:
@@ -57,11 +55,15 @@ class Budget:
         left = self.secs_left(closing=True)
         return left is not None and left <= 0
 
+    def is_search_out_of_time(self) -> bool:
+        """What is left is for the closing comparison."""
+        left = self.secs_left(closing=False)
+        return left is not None and left <= 0
+
     def reason_to_stop(self) -> StopReason | None:
         if self.trials_left() == 0:
             return StopReason.TRIALS
-        left = self.secs_left(closing=False)
-        if left is not None and left <= 0:
+        if self.is_search_out_of_time():
             return StopReason.MINUTES
         return self._too_little_to_gain()
 
@@ -74,7 +76,8 @@ class Budget:
             return None
         if self._until is not None and forecast.reached >= self._until:
             return StopReason.UNTIL
-        if self._least_gain is not None and forecast.minute_gain < self._least_gain:
+        gain = forecast.minute_gain if self.trials >= PACE_TRIALS else 1.0 - forecast.reached
+        if self._least_gain is not None and gain < self._least_gain:
             return StopReason.GAIN
         return None
 

@@ -66,6 +66,20 @@ def test_reasons(limits: dict[str, float], reason: StopReason | None) -> None:
     assert budget(tuned(*[1e-3] * 300), **limits).reason_to_stop() is reason
 
 
+def test_a_resumed_session_does_not_end_before_its_pace_is_known() -> None:
+    again = budget(tuned(*(1e-3 * 0.99**trial for trial in range(16))), least_gain=0.002)
+    assert again.reason_to_stop() is None
+
+
+def test_a_resumed_session_searches_on() -> None:
+    """After 16 of 690 points there is much to gain, whatever the first session's pace was."""
+    task = toy_task()
+    with Database("sqlite://") as database:
+        for options in (TuneOptions(trials=16), TuneOptions(trials=64, least_gain=0.002)):
+            result = tune_tasks([task], ToyBuilder(), ToyRunner([task]), database, options)
+    assert result.progress.trials > 0
+
+
 def session(**options: float) -> TuneResult:
     task = toy_task()
     with Database("sqlite://") as database:
