@@ -20,7 +20,7 @@ from tuner.closing_comparison import ClosingComparison
 from tuner.cost_models import NO_PRIOR, choose_model
 from tuner.events import Event, Listener, Progress, SessionStarted, StopReason, TaskRetimed, TrialDone, TuneResult
 from tuner.noise_watch import NoiseWatch
-from tuner.record_keeper import RecordKeeper
+from tuner.record_keeper import NOISE_FACT, RecordKeeper, with_fact
 from tuner.scheduler import BudgetScheduler
 from tuner.strategies import DEFAULT_STRATEGY
 from tuner.task import Task
@@ -174,6 +174,13 @@ class _TuneLoop:
         number = task.trials
         is_best = task.add_trial(trial.candidate, measurement, built if isinstance(built, Built) else None)
         self._budget.trials += 1
+        spoiled: list[tuple[Trial, Built]] = []
+        if isinstance(built, Built):
+            was_disturbed = self._noise.is_disturbed
+            spoiled = self._noise.see(trial, built, measurement)
+            if self._noise.is_disturbed or was_disturbed:
+                self._keeper.mark_noisy(self._noise.excess)
+                measurement = with_fact(measurement, NOISE_FACT, self._noise.excess)
         done = TrialDone(
             task=trial.task,
             candidate=trial.candidate,
@@ -183,18 +190,15 @@ class _TuneLoop:
             progress=self._progress(),
         )
         self._keeper.add(self._record(trial, measurement, number), done)
-        if isinstance(built, Built):
-            self._watch(trial, built, measurement)
-
-    def _watch(self, trial: Trial, built: Built, measurement: Measurement) -> None:
-        """What a neighbour has spoiled is measured again as soon as the machine is calm."""
-        disturbed = self._noise.is_disturbed
-        spoiled = self._noise.see(trial, built, measurement)
-        if self._noise.is_disturbed or disturbed:
-            self._keeper.mark_noisy(self._noise.excess)
-        if self._noise.has_just_read:
+        if isinstance(built, Built) and self._noise.has_just_read:
             self._keeper.flush()
+        self._repeat(spoiled)
+
+    def _repeat(self, spoiled: Sequence[tuple[Trial, Built]]) -> None:
+        """What a neighbour has spoiled is measured again as soon as the machine is calm, as far as the time allows."""
         for each, artifact in spoiled:
+            if self._budget.is_search_out_of_time():
+                break
             task = self._tasks[each.task]
             repeated = self._noise.repeated(self._runner.run(artifact, task.limits()))
             task.add_repetition(each.candidate, repeated)

@@ -2,13 +2,14 @@
 
 import dataclasses
 import itertools
+from types import SimpleNamespace
 
 import pytest
 
 from measure import READING_FACT, Built, Measurement, RunLimits
 from records_db import Database
 from tests.tuner.toy import ToyBuilder, ToyRunner, toy_task
-from tuner import Task, TrialDone, TuneOptions, noise_watch, tune_tasks
+from tuner import Task, TrialDone, TuneOptions, budget, noise_watch, record_keeper, tune_tasks
 from tuner.record_keeper import NOISE_FACT, REPEATED_FACT
 
 FIRST, LAST = 30, 45  # runs in which the neighbour is there
@@ -33,7 +34,10 @@ def read_always(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(noise_watch, "SECS_BETWEEN_READINGS", 0.0)
 
 
-def test_what_a_neighbour_spoiled_is_measured_again() -> None:
+@pytest.mark.parametrize("commit_secs", [record_keeper.COMMIT_SECS, 0.0], ids=["fast trials", "slow trials"])
+def test_what_a_neighbour_spoiled_is_measured_again(monkeypatch: pytest.MonkeyPatch, commit_secs: float) -> None:
+    """Slow trials are committed one by one."""
+    monkeypatch.setattr(record_keeper, "COMMIT_SECS", commit_secs)
     task = toy_task()
     events: list[object] = []
     with Database("sqlite://") as database:
@@ -53,6 +57,18 @@ def test_what_a_neighbour_spoiled_is_measured_again() -> None:
         known = [secs for secs in times if secs is not None]
         assert not known or min(known) == pytest.approx(formula[key])
     assert result.tasks[0].best_secs == pytest.approx(min(secs for secs in formula.values() if secs is not None))
+
+
+def test_repetitions_end_with_the_session(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A clock that tells runs: the neighbour leaves three runs before the end, with 15 of them spoiled."""
+    task = toy_task()
+    runner = DisturbedRunner(task)
+    monkeypatch.setattr(budget, "time", SimpleNamespace(monotonic=lambda: len(runner.runs)))
+    with Database("sqlite://") as database:
+        options = TuneOptions(minutes=(LAST + 3) / 60, strategy="random", contenders=0)
+        result = tune_tasks([task], ToyBuilder(), runner, database, options)
+    assert result.progress.repeated > 0
+    assert len(runner.runs) == LAST + 3
 
 
 def test_without_readings_nothing_is_repeated() -> None:
