@@ -40,13 +40,15 @@ class RecordKeeper:
 
     def flush(self) -> None:
         """Commits all that waits. Raises `DatabaseError`; an interruption finds out what had been committed, and commits the rest."""
-        waiting, self._waiting = self._waiting, []
+        waiting = self._waiting
         records = [record for record, _ in waiting]
         try:
             self._database.add_records(self._session, records)
+            self._waiting = []
         except KeyboardInterrupt:
             known = {_identity(record) for record in self._database.records(session=self._session)}
             self._database.add_records(self._session, [record for record in records if _identity(record) not in known])
+            self._waiting = []
             raise
         self._committed_secs = time.monotonic()
         for _, event in waiting:

@@ -88,6 +88,28 @@ def test_an_interrupted_commit_keeps_each_record_once(database: Database, monkey
     assert [each.trial for each in database.records()] == list(range(len(CANDIDATES)))
 
 
+class _InterruptedOnce(list[object]):
+    """Ctrl-C comes when somebody begins to look through it."""
+
+    interrupted = False
+
+    def __iter__(self) -> Iterator[object]:
+        if not self.interrupted:
+            self.interrupted = True
+            raise KeyboardInterrupt
+        return super().__iter__()
+
+
+def test_an_interruption_before_the_commit_loses_nothing(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    mine = keeper(database, [])
+    mine.add(record(CANDIDATES[0], 0))
+    monkeypatch.setattr(mine, "_waiting", _InterruptedOnce(mine._waiting))
+    with pytest.raises(KeyboardInterrupt):
+        mine.flush()
+    mine.flush()
+    assert [each.trial for each in database.records()] == [0]
+
+
 def test_a_database_that_is_full_says_so(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     told: list[Event] = []
     mine = keeper(database, told)
