@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from compiler.graph import performed_flops, workload_bytes
 from schedule_space import Columns, ScheduleSpace
-from tuner.cost_models.nominal_time import nominal_secs, weight_bytes
+from tuner.cost_models.nominal_time import weight_bytes
 
 Matrix = NDArray[np.float64]
 Told = Callable[[str], Matrix]
@@ -55,7 +55,6 @@ class FixedFeatures:
         self._space = space
         self._flops = float(performed_flops(space.workload))
         self._task = np.array(_task_columns(space, self._flops))
-        self.nominal_secs = nominal_secs(space.workload, space.target)
 
     def of(self, columns: Columns, count: int) -> Matrix:
         """Rows for the `count` candidates of a batch."""
