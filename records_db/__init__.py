@@ -3,6 +3,7 @@
 from records_db.compiler_version import CompilerVersion, describe_compiler
 from records_db.database import Database
 from records_db.errors import DatabaseError, NetworkFileSystemWarning, UnreadableRecordWarning
+from records_db.explain_failure import without_password
 from records_db.find_best import Leader
 from records_db.foreign_record import ForeignRecord, ForeignTask
 from records_db.import_log import ImportSummary, known_formats
@@ -41,4 +42,5 @@ __all__ = [
     "UnreadableRecordWarning",
     "candidate_key",
     "describe_compiler",
+    "without_password",
 ]

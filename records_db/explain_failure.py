@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from sqlalchemy.engine import URL
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from records_db.errors import DatabaseError
@@ -29,6 +29,15 @@ POSTGRES_FAILURES = (
 def shown_url(url: URL) -> str:
     """The URL for people, without its password."""
     return url.render_as_string(hide_password=True)
+
+
+def without_password(text: str) -> str:
+    """A database URL as it was typed, with `***` for its password; what is no URL stays as it is."""
+    try:
+        url = make_url(text)
+    except (ArgumentError, ValueError):
+        return text
+    return text if url.password is None else shown_url(url)
 
 
 def explain_failure(error: SQLAlchemyError, doing: str, url: URL) -> DatabaseError:

@@ -14,7 +14,7 @@ import pytest
 from sqlalchemy import create_engine
 
 from compiler.errors import TilewrightError
-from records_db import Database, DatabaseError, NetworkFileSystemWarning, TuneSession
+from records_db import Database, DatabaseError, NetworkFileSystemWarning, TuneSession, without_password
 from records_db import connect as connect_module
 from records_db.network_file_system import network_file_system
 
@@ -72,6 +72,19 @@ def test_a_wrong_url_is_refused(url: str, advice: str) -> None:
     line = refusal(url)
     assert advice in line
     assert "secret" not in line
+
+
+@pytest.mark.parametrize(
+    ("typed", "shown"),
+    [
+        ("tuned.db", "tuned.db"),
+        ("sqlite:///tuned.db", "sqlite:///tuned.db"),
+        ("postgresql://ada@host/name", "postgresql://ada@host/name"),
+        ("postgresql://ada:secret@host:5433/name", "postgresql://ada:***@host:5433/name"),
+    ],
+)
+def test_a_url_is_shown_as_it_was_typed_but_for_its_password(typed: str, shown: str) -> None:
+    assert without_password(typed) == shown
 
 
 def test_a_missing_folder_is_named(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ import tilewright as tw
 from compiler.runtime import child_environment
 from records_db import SessionStatus
 from tests.tilewright.conftest import TRIALS, Command
+from tilewright.commands import tune as tune_command
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -64,6 +65,27 @@ def test_json_lines(command: Command, tmp_path: Path, classifier: Path) -> None:
         (session,) = database.sessions()
     assert (session.session.tuner, session.session.seed) == ("grid", 5)
     assert f"--db {url} --threads 1 --trials {TRIALS} --seed 5" in session.session.command_line
+
+
+def test_a_password_is_neither_stored_nor_printed(
+    command: Command, classifier: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file stands in for the server, and an interruption for the search."""
+    database = tw.Database(f"sqlite:///{tmp_path / 't.db'}")
+    told: list[str] = []
+
+    def interrupted(*_: object, command_line: str, **__: object) -> None:
+        told.append(command_line)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(tune_command, "Database", lambda _url: database)
+    monkeypatch.setattr(tune_command, "tune_model", interrupted)
+    done = command("tune", classifier, "--db", "postgresql://ada:secret@host/name", "--trials", 3)
+    assert done.code == 130
+    assert "Go on with: tilewright tune " in done.out
+    for text in (*told, done.out, done.err):
+        assert "secret" not in text
+    assert "--db 'postgresql://ada:***@host/name'" in told[0]
 
 
 def heed_interrupts() -> None:

@@ -13,7 +13,7 @@ from typing import NoReturn
 
 import click
 
-from records_db import Database
+from records_db import Database, without_password
 from tilewright.commands.options import (
     Shapes,
     database_option,
@@ -67,9 +67,14 @@ class TuneCommand:
     fleet: FleetChoice | None
     builders: BuilderChoice | None
 
+    @property
+    def shown_url(self) -> str:
+        """Of the database, as it was typed; its password is neither printed nor stored."""
+        return without_password(self.url)
+
     def words(self, trials: int | None, minutes: float | None) -> str:
         """To type for the same with another budget."""
-        words = ["tilewright", "tune", str(self.model_path), "--target", self.target, "--tuner", self.tuner, "--db", self.url]
+        words = ["tilewright", "tune", str(self.model_path), "--target", self.target, "--tuner", self.tuner, "--db", self.shown_url]
         error = None if self.max_rel_error == inf else self.max_rel_error
         rest = {
             "--threads": self.threads,
@@ -154,7 +159,7 @@ def tune(ctx: click.Context, /, as_json: bool, **options: object) -> None:
     if result is None or result.stop is StopReason.INTERRUPTED:
         _say(f"Go on with: {command.words_to_go_on(result.progress if result else None)}", as_json)
         ctx.exit(INTERRUPTED_EXIT_CODE)
-    compile_words = ["tilewright", "compile", str(command.model_path), "--db", command.url, "-o", f"{command.model_path.stem}.so"]
+    compile_words = ["tilewright", "compile", str(command.model_path), "--db", command.shown_url, "-o", f"{command.model_path.stem}.so"]
     _say(f"Compile from it with: {shlex.join(compile_words)}", as_json)
 
 
