@@ -18,13 +18,14 @@ from compiler.workload import canonical_json
 from measure import MeasureStatus
 from records_db.models import RecordRow
 from records_db.record import Source
-from records_db.rows import plain_json
+from records_db.rows import plain_json, plain_text
 from records_db.tune_session import SessionStatus
 
 JSONL = "jsonl"
 MARK = "tilewright_records"
 OWN_VERSION = 1
 ROWS_AT_A_TIME = 500
+LARGEST = (1 << 63) - 1  # that both databases keep
 REFERENCES = ("workload", "target", "device", "session")
 
 
@@ -34,13 +35,13 @@ def is_own(line: str) -> bool:
 
 
 def text(value: Any) -> str:
-    if not isinstance(value, str) or "\0" in value:
+    if not isinstance(value, str) or value != plain_text(value):
         raise ValueError(f"has {value!r} where a text belongs")
     return value
 
 
 def whole(value: Any) -> int:
-    if not isinstance(value, int) or isinstance(value, bool):
+    if not isinstance(value, int) or isinstance(value, bool) or abs(value) > LARGEST:
         raise ValueError(f"has {value!r} where a whole number belongs")
     return value
 

@@ -112,6 +112,7 @@ class OwnReader:
             return
         if row.ended is None:
             row.ended, row.status = values["ended"], values["status"]
+        self._flush()  # what an earlier copy of the session in this file has added is known too
         self._sessions[whole(content["id"])] = _Session(row.id, self._known_records(row.id))
 
     def _known_records(self, session_id: int) -> Counter[str]:

@@ -179,6 +179,31 @@ def test_our_own_export_is_everything(database: Database, make: Any, tophub: lis
             assert [summary.trials for summary in other.sessions()] == [4, 2, 35]
 
 
+def test_an_export_that_stands_twice_in_a_file_is_read_once(database: Database, make: Any, write: Callable[..., Path]) -> None:
+    session = database.open_session(TuneSession(tuner="random", seed=0))
+    database.add_records(session, [make.record(tile=2), make.record(tile=4)])
+    lines = list(database.export_lines())
+    with Database("sqlite://") as other:
+        done = other.import_log(write(*lines, *lines))
+        assert (done.records, done.added) == (4, 2)
+        assert content(list(other.export_lines())) == content(lines)
+
+
+@pytest.mark.parametrize(("name", "value"), [("error", "\ud800"), ("trial", 1 << 64), ("input_seed", -(1 << 64))])
+def test_what_no_database_keeps_is_refused_by_line(
+    database: Database, make: Any, write: Callable[..., Path], name: str, value: object
+) -> None:
+    session = database.open_session(TuneSession(tuner="random", seed=0))
+    database.add_records(session, [make.record()])
+    *lines, last = database.export_lines()
+    row = json.loads(last)
+    row["record"][name] = value
+    with Database("sqlite://") as other:
+        with pytest.raises(DatabaseError, match=rf"line {len(lines) + 1} has .* belongs: nothing was imported"):
+            other.import_log(write(*lines, json.dumps(row)))
+        assert other.statistics().records == 0
+
+
 def test_what_was_imported_serves_compilation(database: Database, make: Any, write: Callable[..., Path]) -> None:
     record = make.record(make.measured(1e-3))
     database.add_records(database.open_session(TuneSession(tuner="random", seed=0)), [record])
