@@ -117,18 +117,20 @@ class TvmWorker:
         patience = Timer(self._limit_secs + LAST_BATCH_SECS, self._kill)
         patience.start()
         self.has_module = False
-        while line := self._line():
-            answer = json.loads(line)
-            if "done" in answer:
-                self.has_module = bool(answer["done"])
-                break
-            if answer["elapsed"] > self._limit_secs:
-                continue
-            trials, failed = answer["trials"], answer["failed"]
-            if answer["best_secs"] is not None and (not points or answer["best_secs"] < points[-1][1]):
-                points.append((answer["elapsed"], answer["best_secs"]))
-            progress(f"  TVM, {answer['elapsed']:.0f} s: {trials} trials, best {answer['best_secs'] or inf:.3g} s")
-        patience.cancel()
+        try:
+            while line := self._line():
+                answer = json.loads(line)
+                if "done" in answer:
+                    self.has_module = bool(answer["done"])
+                    break
+                if answer["elapsed"] > self._limit_secs:
+                    continue
+                trials, failed = answer["trials"], answer["failed"]
+                if answer["best_secs"] is not None and (not points or answer["best_secs"] < points[-1][1]):
+                    points.append((answer["elapsed"], answer["best_secs"]))
+                progress(f"  TVM, {answer['elapsed']:.0f} s: {trials} trials, best {answer['best_secs'] or inf:.3g} s")
+        finally:
+            patience.cancel()
         if not self.has_module:
             progress(f"  TVM ended without machine code (exit code {self._process.poll()})")
         return Course(trials=trials, failed=failed, points=tuple(points))
