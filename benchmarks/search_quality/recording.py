@@ -7,6 +7,7 @@ parameter and per quantity; it needs neither the template nor the machine that i
 import gzip
 import json
 import os
+import zlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -16,6 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from compiler.errors import TilewrightError
 from compiler.workload import Workload
 from measure import Device, MeasureStatus
 from schedule_space import Candidate, Parameter
@@ -142,11 +144,12 @@ def load_recording(path: Path) -> Recording:
     try:
         data = json.loads(gzip.decompress(path.read_bytes()))
         found = data["format"]
-    except (OSError, EOFError, ValueError, KeyError, TypeError) as error:
+        recording = _decode(data) if found == FORMAT else None
+    except (OSError, EOFError, zlib.error, TilewrightError, ValueError, LookupError, TypeError, AttributeError) as error:
         raise RecordingError(f"{path} cannot be read as a recording ({type(error).__name__}: {error}); make it again: {AGAIN}") from error
-    if found != FORMAT:
+    if recording is None:
         raise RecordingError(f"{path} has format {found!r}, and this version reads {FORMAT}; make it again: {AGAIN}")
-    return _decode(data)
+    return recording
 
 
 def load_recordings(folder: Path) -> list[Recording]:

@@ -76,7 +76,13 @@ def test_another_format_is_refused_in_one_line(tmp_path: Path) -> None:
         load_recording(path)
 
 
-@pytest.mark.parametrize("content", [b"", b"no gzip", gzip.compress(b"[1]", mtime=0), gzip.compress(b'{"format"', mtime=0)])
+DAMAGED = gzip.compress(b"{}" * 400, mtime=0)[:10] + b"\xff" * 40  # deflated data that are none
+INCOMPLETE = gzip.compress(b'{"format": 1, "name": "toy"}', mtime=0)
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"no gzip", gzip.compress(b"[1]", mtime=0), gzip.compress(b'{"format"', mtime=0), DAMAGED, INCOMPLETE]
+)
 def test_a_broken_file_is_refused_in_one_line(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "broken.json.gz"
     path.write_bytes(content)
