@@ -122,7 +122,7 @@ def main() -> None:
     goals = TUNED_GOALS if tuned else UNTUNED_GOALS
     rows = []
     with ExitStack() as stack:
-        database = stack.enter_context(tw.Database(options.db)) if tuned else None
+        database = stack.enter_context(tw.Database(options.db, create=options.trials > 0)) if tuned else None
         ours = TilewrightPeer(database, options.trials, options.seed, options.target)
         for network, make in networks.items():
             model = make(options.seed, options.batch)

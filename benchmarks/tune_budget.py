@@ -74,7 +74,7 @@ def measure_budget(network: str, threads: int, options: argparse.Namespace, fold
     for name, minutes in ((SHORT, options.seconds / 60), (LONG, options.minutes)):
         is_there = name == LONG and options.long_db is not None
         url = options.long_db if is_there else f"sqlite:///{folder / f'{network}-{threads}-{name}.db'}"
-        with tw.Database(url) as database:
+        with tw.Database(url, create=not is_there) as database:
             if not is_there:
                 endless = ENDLESS_TRIALS if name == LONG else None
                 result = tw.tune(model, database=database, threads=threads, trials=endless, minutes=minutes, seed=options.seed, prior=prior)

@@ -1,17 +1,22 @@
 """The table of networks, on invented times and with peers that are not installed; one small network for real."""
 
 import json
+import sys
+from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import onnx
 import pytest
 
+from benchmarks import models
 from benchmarks.model_goals import UNTUNED_GOALS
 from benchmarks.model_tables import ModelRow, scaling_table
 from benchmarks.models import installed_peers, main, measure_model, relative_error
 from benchmarks.network_builder import NetworkBuilder
 from benchmarks.peers import load_peer
 from benchmarks.peers.tilewright_peer import TilewrightPeer
+from records_db import DatabaseError
 from tilewright.interleave import Timing
 from tilewright.peers import PeerError, Prepared
 
@@ -19,6 +24,15 @@ from tilewright.peers import PeerError, Prepared
 def row(threads: int, ours: float, theirs: float, error: float = 1e-6) -> ModelRow:
     timings = {"tilewright": Timing((ours, 2 * ours, 2 * ours)), "onnxruntime": Timing((theirs,) * 3)}
     return ModelRow(network="net", threads=threads, timings=timings, errors={"tilewright": error, "onnxruntime": 0.0})
+
+
+def test_a_database_that_is_not_there_is_no_tuned_one(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    missing = tmp_path / "tuned.db"
+    monkeypatch.setattr(models, "installed_peers", lambda *_: ([SimpleNamespace(name="onnxruntime")], {}))
+    monkeypatch.setattr(sys, "argv", ["models", "--quick", "--db", f"sqlite:///{missing}"])
+    with pytest.raises(DatabaseError, match="there is no such file"):
+        main()
+    assert not missing.exists()
 
 
 def test_peers_that_are_faster_are_marked() -> None:

@@ -11,6 +11,7 @@ from benchmarks import tune_budget
 from benchmarks.network_builder import NetworkBuilder
 from benchmarks.search_quality import Recording
 from benchmarks.tune_budget import BudgetRow, main, others_prior
+from records_db import DatabaseError
 from tests.benchmarks.search_quality.lab import record_toy
 from tilewright.interleave import Timing
 from tuner import Prior, shipped_prior
@@ -29,14 +30,15 @@ def test_too_slow_results_are_marked() -> None:
     assert cells[-4:] == ["-", "-", "9.50", "94.1% (*)"]
 
 
-def test_a_small_network_is_tuned_twice(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    def make(seed: int, batch: int) -> onnx.ModelProto:
-        net = NetworkBuilder("small", seed=seed)
-        x = net.relu(net.conv(net.input((batch, 3, 12, 12)), 8, 3, 1))
-        return net.finish(net.softmax(net.dense(net.flatten(net.global_average_pool(x)), 5)))
+def make_small(seed: int, batch: int) -> onnx.ModelProto:
+    net = NetworkBuilder("small", seed=seed)
+    x = net.relu(net.conv(net.input((batch, 3, 12, 12)), 8, 3, 1))
+    return net.finish(net.softmax(net.dense(net.flatten(net.global_average_pool(x)), 5)))
 
+
+def test_a_small_network_is_tuned_twice(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     learnt_without: list[str] = []
-    monkeypatch.setattr(tune_budget, "NETWORKS", {"small": make})
+    monkeypatch.setattr(tune_budget, "NETWORKS", {"small": make_small})
     monkeypatch.setattr(tune_budget, "others_prior", lambda network, _folder: _note(learnt_without, network))
     arguments = ["--networks", "small", "--seconds", "1", "--minutes", "0.04", "--rounds", "2", "--calls", "2", "--json"]
     monkeypatch.setattr(sys, "argv", ["tune_budget", *arguments])
@@ -45,6 +47,16 @@ def test_a_small_network_is_tuned_twice(monkeypatch: pytest.MonkeyPatch, capsys:
     assert min(row["trials"].values()) > 0
     assert {name: row[name]["calls"] for name in ("untuned", "short", "long")} == {"untuned": 4, "short": 4, "long": 4}
     assert learnt_without == ["small"]
+
+
+def test_a_long_database_that_is_not_there_is_no_untuned_one(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    missing = tmp_path / "long.db"
+    monkeypatch.setattr(tune_budget, "NETWORKS", {"small": make_small})
+    arguments = ["--networks", "small", "--seconds", "0.1", "--prior", "none", "--long-db", f"sqlite:///{missing}"]
+    monkeypatch.setattr(sys, "argv", ["tune_budget", *arguments])
+    with pytest.raises(DatabaseError, match="there is no such file"):
+        main()
+    assert not missing.exists()
 
 
 def _note(seen: list[str], network: str) -> str:
