@@ -38,7 +38,7 @@ class TransferRun:
 
 @dataclass(frozen=True, slots=True)
 class TransferJob:
-    """paths: of the recordings that the prior may learn from; none of the network of `path`."""
+    """paths: of the recordings that the prior learns from, those of the network of `path` among them for a ceiling alone."""
 
     path: Path
     paths: tuple[Path, ...]

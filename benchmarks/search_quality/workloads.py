@@ -1,4 +1,5 @@
-"""The kernels that searches are compared on: of eight networks as the graph passes make them, blocked, fused, weights constant.
+"""The kernels that searches are compared on: of eight networks as the graph passes make them, blocked, fused, weights
+constant; and of odd sizes.
 
 In: a target. Out: `LabWorkload`s, each under a name that is also that of its file. Next: `benchmarks/record_search_data.py`.
 """

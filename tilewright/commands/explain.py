@@ -53,7 +53,8 @@ def explain(model_path: Path, url: str | None, target: str, threads: int | None,
     if form == "json":
         print_json({"model": model.name, "target": str(resolved), "device": str(device), "expected_ms": expected, "kernels": rows})
         return
-    title = f"{model.name}: {len(rows)} kernels for {resolved.cpu}, {resolved.cores} threads, on {device}"
+    shown_threads = f"{resolved.cores} thread{'s' if resolved.cores != 1 else ''}"
+    title = f"{model.name}: {len(rows)} kernels for {resolved.cpu}, {shown_threads}, on {device}"
     print_rows(title, rows, COLUMNS)
     click.echo(f"expected: {expected:.3f} ms in the kernels with records; {missing} of {len(rows)} kernels have none")
 
