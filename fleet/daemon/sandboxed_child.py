@@ -8,7 +8,7 @@ import resource
 import signal
 import tempfile
 import time
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -84,6 +84,11 @@ class SandboxedChild:
         with suppress(ProcessLookupError):
             os.killpg(self.pid, signal.SIGKILL)
 
+    def close(self) -> None:
+        """Its pipes."""
+        for descriptor in self.order:
+            os.close(descriptor)
+
     def ending(self, status: int) -> ChildEnding:
         """After it was waited for. Closes its pipes."""
         for descriptor in self.order:
@@ -91,7 +96,7 @@ class SandboxedChild:
                 os.set_blocking(descriptor, False)
                 while self.read(descriptor):
                     pass
-            os.close(descriptor)
+        self.close()
         code = os.waitstatus_to_exitcode(status)
         if self.command.in_bwrap and code > 128:
             code = 128 - code
@@ -114,18 +119,26 @@ def start_child(command: ChildCommand, counts: ThreadCounts) -> SandboxedChild:
     """Raises OSError where no child can be made; one that cannot start its program exits with 126 and says why."""
     user = command.limits.user if command.limits.user is not None else os.getuid()
     threads = counts.of(user) + command.limits.threads
-    output, output_end = os.pipe()
-    errors, errors_end = os.pipe()
-    with tempfile.TemporaryFile() as stdin:
+    with ExitStack() as on_failure, tempfile.TemporaryFile() as stdin:
+        output, output_end = _open_pipe(on_failure)
+        errors, errors_end = _open_pipe(on_failure)
         stdin.write(command.stdin)
         stdin.seek(0)
         parent = os.getpid()
         pid = os.fork()
         if pid == 0:
             _become(command, threads, (stdin.fileno(), output_end, errors_end), parent)
+        on_failure.pop_all()
     os.close(output_end)
     os.close(errors_end)
     return SandboxedChild(pid, command, {output: bytearray(), errors: bytearray()}, (output, errors), time.monotonic())
+
+
+def _open_pipe(on_failure: ExitStack) -> tuple[int, int]:
+    ends = os.pipe()
+    for end in ends:
+        on_failure.callback(os.close, end)
+    return ends
 
 
 def _become(command: ChildCommand, threads: int, streams: tuple[int, int, int], parent: int) -> None:

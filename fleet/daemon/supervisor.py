@@ -92,6 +92,7 @@ class Supervisor:
 
     def _start_agent(self) -> tuple["subprocess.Popen[bytes]", socket.socket]:
         ours, theirs = socket.socketpair()
+        ours.settimeout(SILENCE_SECS)  # one that hangs does not take what it is told
         with theirs:
             agent = subprocess.Popen(
                 [sys.executable, "-P", "-c", AGENT_PROGRAM, self._options.to_json(), str(theirs.fileno())],
@@ -114,8 +115,9 @@ class Supervisor:
             agent.kill()
             code = agent.wait()
         end_children(spare=())
-        if self._child is not None:
-            self._close_child(self._child)
+        if (child := self._child) is not None:
+            self._close_child(child)
+            child.close()
         self._selector.unregister(self._agent)
         self._agent.close()
         return code

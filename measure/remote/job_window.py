@@ -37,10 +37,12 @@ class JobWindow:
         return waiting.future
 
     def close(self) -> None:
-        """Gives up all jobs."""
-        self._waiting.clear()
-        for sent in list(self._sent):
-            sent.cancel()
+        """Gives up all jobs: their futures are cancelled."""
+        with self._lock:
+            waiting, sent = list(self._waiting), list(self._sent)
+            self._waiting.clear()
+        for future in (*(each.future for each in waiting), *sent):
+            future.cancel()
 
     def _send(self) -> None:
         while True:
@@ -62,7 +64,9 @@ class JobWindow:
     def _take(self, asked: "Future[JobResult]", done: "Future[JobResult]") -> None:
         with self._lock:
             self._sent.discard(done)
-        if not done.cancelled() and asked.set_running_or_notify_cancel():
+        if done.cancelled():
+            asked.cancel()
+        elif asked.set_running_or_notify_cancel():
             error = done.exception()
             if error is not None:
                 asked.set_exception(error)
