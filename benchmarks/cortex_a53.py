@@ -13,6 +13,7 @@ punishes any interleaving; its of the Cortex-A55, the next in-order core, does n
 has neither: the Cortex-A57's stands in, which executes out of order and so tells of throughput alone. The first is what the search is told.
 """
 
+import argparse
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -162,7 +163,11 @@ def rows_of_records(label: str, database: Database) -> Iterator[Row]:
     for cost_secs, record in best.values():
         form = FORMS[record.workload.ops[record.workload.anchor].op]
         origin = f"record {record.id} of {record.device.model}, {1000 * cost_secs:.3g} ms on {threads[record.target]} thread(s)"
-        loop = loop_of(record.workload, record.schedule, Target.parse(record.target))
+        try:
+            loop = loop_of(record.workload, record.schedule, Target.parse(record.target))
+        except (TilewrightError, ValueError) as error:  # of another version of the compiler, say
+            progress(f"{label}: {origin}, is left out: {error}")
+            continue
         yield predict(target, f"{form}, {origin}: {tile_text(record.decisions)}", loop, label)
 
 
@@ -200,9 +205,16 @@ def _cycles(row: Row, published: Mapping[str, float]) -> Iterator[Cell]:
     yield from (Cell(f"{row.cycles[cpu]:.2f}", own and row.cycles[cpu] > least) for cpu, least in published.items())
 
 
+def positive(text: str) -> int:
+    """For argparse."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 on")
+    return int(text)
+
+
 def main() -> None:
     parser = make_parser("benchmarks.cortex_a53", "Predicted cycles of inner loops on a Cortex-A53. Nothing is measured.")
-    parser.add_argument("--trials", type=int, metavar="N", help=f"of each tuned schedule; {TRIALS}, with --quick {QUICK_TRIALS}")
+    parser.add_argument("--trials", type=positive, metavar="N", help=f"of each tuned schedule; {TRIALS}, with --quick {QUICK_TRIALS}")
     parser.add_argument("--db", metavar="URL", help="also the fastest records of this convolution on boards")
     parser.add_argument("--all-tiles", action="store_true", help="also the best of all register tiles of the direct form, the loop alone")
     options = parser.parse_args()
@@ -230,7 +242,7 @@ def report(labels: Sequence[str], trials: int, database: Database | None, tiles:
         found = [*rows_of(label, trials), *measured, *theirs]
         texts.append(table_of(found, published))
         if database and not measured:
-            texts.append(f"{label}: no verified record of this convolution for this target in {database.url}")
+            texts.append(f"{label}: no verified record of this convolution for this target, or none that compiles, in {database.url}")
         if tiles:
             progress(f"{label}: all register tiles")
             found += (best := all_tiles(label))

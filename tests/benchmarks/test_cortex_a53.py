@@ -1,5 +1,6 @@
 """Loops are found in assembly, llvm-mca's prediction for them is read, and a search is made by it."""
 
+import argparse
 import subprocess
 import sys
 from dataclasses import replace
@@ -8,12 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.cortex_a53 import convolutions, published_tile, rows_of_records
+from benchmarks.cortex_a53 import convolutions, positive, published_tile, rows_of_records
 from benchmarks.inner_loop import InnerLoop, find_loop_nest, find_mca, predicted_cycles
 from benchmarks.predicted_kernel import PredictedKernel, predict_kernel, reduction_path
 from benchmarks.tune_by_model import tune_by_model
 from compiler.errors import CodegenError, TilewrightError, ToolchainError
 from compiler.lower import lower
+from compiler.schedule import Schedule
 from compiler.target import Target
 from measure import Device, Measurement, MeasureStatus, Verification
 from records_db import Database, Record, Source, TuneSession
@@ -170,6 +172,21 @@ def test_the_fastest_record_of_each_device(tmp_path: Path) -> None:
         assert list(rows_of_records("pi3b-32", database)) == []
 
 
+def test_a_record_that_does_not_compile_any_more(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    other = _record(8, 0.01)
+    with Database(f"sqlite:///{tmp_path / 'boards.db'}") as database:
+        session = database.open_session(TuneSession(tuner="random", seed=0))
+        database.add_records(session, [replace(_record(4, 0.02), schedule=Schedule((*other.schedule.steps,) * 2))])
+        assert list(rows_of_records("pi3b-64", database)) == []
+    assert "pi3b-64: record 1 of Raspberry Pi 3b, 20 ms on 1 thread(s), is left out: " in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("text", ["0", "-1", "many"])
+def test_a_number_of_trials_that_is_none(text: str) -> None:
+    with pytest.raises(argparse.ArgumentTypeError, match=f"'{text}' is not a number from 1 on"):
+        positive(text)
+
+
 def test_the_program(tmp_path: Path) -> None:
     mca_or_skip()
     url = f"sqlite:///{tmp_path / 'empty.db'}"
@@ -181,7 +198,7 @@ def test_the_program(tmp_path: Path) -> None:
     assert "| direct, default: tile_oc" in done.stdout
     assert "| direct, tuned: tile_oc" in done.stdout
     assert "| winograd F(4x4), tuned: tile" in done.stdout
-    assert "pi3b-64: no verified record of this convolution for this target in sqlite:///" in done.stdout
+    assert "pi3b-64: no verified record of this convolution for this target, or none that compiles, in sqlite:///" in done.stdout
 
 
 def test_a_database_that_is_not_there(tmp_path: Path) -> None:
