@@ -15,15 +15,22 @@ Positions = NDArray[np.intp]
 UNKNOWN = -1
 
 
+class _PositionOf(dict[tuple[str, Choice], int]):
+    """Position of a choice of the parameter of that name. A dict that answers by itself is asked without a step through Python."""
+
+    def __missing__(self, pair: tuple[str, Choice]) -> int:
+        return UNKNOWN
+
+
 class DecisionColumns:
     """The tables of one space."""
 
     def __init__(self, parameters: Sequence[Parameter]) -> None:
         self.parameters = tuple(parameters)
         self._names = tuple(parameter.name for parameter in self.parameters)
-        self._index: dict[tuple[str, Choice], int] = {
-            (parameter.name, choice): position for parameter in self.parameters for position, choice in enumerate(parameter.choices)
-        }
+        self._index = _PositionOf(
+            ((parameter.name, choice), position) for parameter in self.parameters for position, choice in enumerate(parameter.choices)
+        )
 
     @cached_property
     def _choices(self) -> tuple[NDArray[np.generic], ...]:
@@ -35,8 +42,7 @@ class DecisionColumns:
         pairs = chain.from_iterable(
             candidate.decisions if len(candidate.decisions) == width else self._aligned(candidate) for candidate in candidates
         )
-        lookup = self._index
-        flat = np.fromiter((lookup.get(pair, UNKNOWN) for pair in pairs), np.intp, width * len(candidates))
+        flat = np.fromiter(map(self._index.__getitem__, pairs), np.intp, width * len(candidates))
         return flat.reshape(len(candidates), width)
 
     def _aligned(self, candidate: Candidate) -> list[tuple[str, Choice]]:

@@ -67,17 +67,25 @@ class GaussianProcessModel(Surrogate):
         return np.concatenate([order[:fastest], rest])
 
     def _estimate(self, rows: Matrix) -> tuple[Vector, Vector]:
-        """As the regressor's own `predict`, with distances by a matrix product: several times as fast."""
+        """As the regressor's own `predict`, with distances by a matrix product and in place: several times as fast."""
         if self._columns is None:
             return np.full(len(rows), self._level), np.zeros(len(rows))
         kernel, known, given = self._process.kernel_, self._process.X_train_, self._columns.of(rows)
         height, length = kernel.k1.k1.constant_value, kernel.k1.k2.length_scale
         with self._threads.limit(limits=1):
-            squares = np.square(known).sum(axis=1)[:, None] + np.square(given).sum(axis=1) - 2 * known @ given.T
-            distance = np.sqrt(3 * np.maximum(squares, 0.0)) / length
-            shared = height * (1 + distance) * np.exp(-distance)
-            mean = self._process.alpha_ @ shared
-            explained = np.square(solve_triangular(self._process.L_, shared, lower=True, check_finite=False)).sum(axis=0)
+            distance = given @ known.T
+            distance *= -2
+            distance += np.square(known).sum(axis=1)
+            distance += np.square(given).sum(axis=1)[:, None]
+            np.sqrt(np.maximum(distance, 0.0, out=distance), out=distance)
+            distance *= -np.sqrt(3) / length
+            shared = np.exp(distance)
+            distance -= 1
+            distance *= -height
+            shared *= distance
+            mean = shared @ self._process.alpha_
+            solved = solve_triangular(self._process.L_, shared.T, lower=True, overwrite_b=True, check_finite=False)
+            explained = np.einsum("ij,ij->j", solved, solved)
         return self._level + self._scale * mean, self._scale * np.sqrt(np.maximum(height - explained, 0.0))
 
 

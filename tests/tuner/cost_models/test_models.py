@@ -5,10 +5,13 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 from scipy.stats import spearmanr
+from sklearn.gaussian_process import GaussianProcessRegressor
 
 from tests.tuner.toy import ToyTemplate, toy_space
 from tuner.cost_models import COST_MODELS, CostModel, Prediction, Vector, features, model_factory, register_cost_model
 from tuner.cost_models.gaussian_process_model import MAX_ROWS
+from tuner.cost_models.surrogate import log_labels
+from tuner.cost_models.varying_columns import VaryingColumns
 
 SPACE = toy_space()
 CANDIDATES = list(SPACE.all())
@@ -138,6 +141,23 @@ def test_a_gaussian_process_learns_from_more_rows_than_it_keeps() -> None:
     model = model_factory("gp")(SPACE, 0)
     model.fit(ROWS[known], SECS[known])
     assert spearmanr(model.predict(ROWS[RAN]).log_secs, SECS[RAN]).statistic > 0.95
+
+
+def test_a_gaussian_process_estimates_as_scikit_learn_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    fitted: list[GaussianProcessRegressor] = []
+    fit = GaussianProcessRegressor.fit
+    monkeypatch.setattr(GaussianProcessRegressor, "fit", lambda self, *given: fitted.append(self) or fit(self, *given))
+    known = np.random.default_rng(0).choice(RAN, MAX_ROWS, replace=False)
+    model = model_factory("gp")(SPACE, 0)
+    model.fit(ROWS[known], SECS[known])
+    log_secs, deviation, _ = arrays(model.predict(ROWS))
+
+    labels = log_labels(SECS[known])
+    mean, noisy_deviation = fitted[-1].predict(VaryingColumns(ROWS[known]).of(ROWS), return_std=True)
+    expected = np.sqrt(np.maximum(np.square(noisy_deviation) - fitted[-1].kernel_.k2.noise_level, 0.0))
+    assert np.abs(log_secs - (labels.mean() + labels.std() * mean)).max() < 1e-6 * labels.std()
+    assert np.abs(deviation - labels.std() * expected).max() < 1e-6 * labels.std()
+    assert deviation.std() > 0.01 * labels.std()
 
 
 def test_names_are_unique_and_unknown_ones_are_told() -> None:
