@@ -23,7 +23,7 @@ from pathlib import Path
 from threading import Timer
 from typing import Any
 
-from benchmarks.command_line import chosen, make_parser, print_report, progress
+from benchmarks.command_line import chosen, make_parser, positive, print_report, progress
 from benchmarks.conditions import read_conditions
 from benchmarks.kernel_workloads import KERNELS, Convolution, Kernel
 from benchmarks.operator_case import make_case
@@ -260,8 +260,8 @@ def main() -> None:
     parser.add_argument("--tvm-python", default="../tvm-venv/bin/python", help="of TVM's environment; how to make it: head of this file")
     parser.add_argument("--secs", type=float, default=200.0, help="for each library and kernel (default: 200)")
     parser.add_argument("--kernels", default=",".join(CASES), help=f"names separated by commas, of: {', '.join(KERNELS)}")
-    parser.add_argument("--threads", type=int, help="all cores by default")
-    parser.add_argument("--tvm-batch", type=int, default=16, help="MetaSchedule's trials per iteration (default: 16)")
+    parser.add_argument("--threads", type=positive, help="all cores by default")
+    parser.add_argument("--tvm-batch", type=positive, default=16, help="MetaSchedule's trials per iteration (default: 16)")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     options.secs = min(options.secs, 40.0) if options.quick else options.secs

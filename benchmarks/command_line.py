@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeVar
@@ -16,6 +17,22 @@ def make_parser(module: str, description: str) -> argparse.ArgumentParser:
     parser.add_argument("--quick", action="store_true", help="a small part in a minute or two, to see that everything works")
     parser.add_argument("--json", action="store_true", help="one JSON object on stdout instead of tables")
     return parser
+
+
+def positive(text: str) -> int:
+    """For argparse: a number from 1."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 on")
+    return int(text)
+
+
+def regex(text: str) -> str:
+    """For argparse."""
+    try:
+        re.compile(text)
+    except re.error as error:
+        raise argparse.ArgumentTypeError(f"{text!r} is no regular expression: {error}") from error
+    return text
 
 
 def numbers(text: str) -> list[int]:

@@ -13,7 +13,7 @@ from pathlib import Path
 from statistics import median
 from time import monotonic
 
-from benchmarks.command_line import chosen, make_parser, print_report, progress
+from benchmarks.command_line import chosen, make_parser, positive, print_report, progress
 from benchmarks.conditions import read_conditions
 from benchmarks.kernel_workloads import KERNELS, Kernel
 from benchmarks.operator_peers import OPERATOR_PEERS
@@ -123,7 +123,7 @@ def read_options() -> argparse.Namespace:
     parser.add_argument("--db", help="keep the records in this database; without it they are thrown away")
     vendors = parser.add_argument_group("past-vendors alone")
     vendors.add_argument("--against", help=f"libraries, of: {', '.join(OPERATOR_PEERS)} (default: all for the host, none otherwise)")
-    vendors.add_argument("--rounds", type=int, default=10, help="visits to each library (default: 10)")
+    vendors.add_argument("--rounds", type=positive, default=10, help="visits to each library (default: 10)")
     vendors.add_argument("--statistic", choices=("median", "minimum"), default="median", help="of the times, for all (default: median)")
     vendors.add_argument("--target", default="host", help="as in x86-64-v3, whose goals are shares of its own ceiling (default: host)")
     return parser.parse_args()

@@ -17,7 +17,7 @@ import onnx
 from numpy.typing import NDArray
 
 import tilewright as tw
-from benchmarks.command_line import chosen, make_parser, numbers, print_report, progress
+from benchmarks.command_line import chosen, make_parser, numbers, positive, print_report, progress
 from benchmarks.conditions import read_conditions
 from benchmarks.model_goals import OURS, TUNED_GOALS, UNTUNED_GOALS
 from benchmarks.model_tables import ModelRow, model_tables
@@ -79,7 +79,7 @@ def read_options() -> argparse.Namespace:
         "benchmarks.models", "Time whole networks beside other libraries, on records of a database or on default schedules."
     )
     parser.add_argument("--networks", help=f"names separated by commas, of: {', '.join(NETWORKS)} (default: all)")
-    parser.add_argument("--batch", type=int, default=1, help=f"images per call (default: 1); above 1 the networks are {BATCHED_NETWORKS}")
+    parser.add_argument("--batch", type=int, default=1, help=f"images per call (default: 1); above 1 networks are {BATCHED_NETWORKS}")
     parser.add_argument("--threads", type=numbers, default=[1, 2], help="numbers of threads, separated by commas (default: 1,2)")
     parser.add_argument("--against", default=",".join(PEERS), help=f"libraries, separated by commas (default: {','.join(PEERS)})")
     parser.add_argument("--db", help="compile from this database, as in sqlite:///tuned.db; without it, default schedules are used")
@@ -94,8 +94,8 @@ def read_options() -> argparse.Namespace:
         "onnxruntime cannot be limited (default: host)",
     )
     parser.add_argument("--seed", type=int, default=0, help="of the weights and of the tuner")
-    parser.add_argument("--rounds", type=int, default=10, help="visits to each library (default: 10)")
-    parser.add_argument("--calls", type=int, default=10, help="timed calls per visit (default: 10)")
+    parser.add_argument("--rounds", type=positive, default=10, help="visits to each library (default: 10)")
+    parser.add_argument("--calls", type=positive, default=10, help="timed calls per visit (default: 10)")
     parser.add_argument("--mxnet-python", help="the interpreter that has MXNet; see benchmarks/peers/mxnet_peer.py")
     options = parser.parse_args()
     if options.trials and (options.untuned or not options.db):

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from time import monotonic
 
-from benchmarks.command_line import make_parser, progress
+from benchmarks.command_line import make_parser, positive, progress, regex
 from benchmarks.search_quality import (
     DATA_FOLDER,
     LabWorkload,
@@ -60,8 +60,8 @@ def record(lab_workload: LabWorkload, target: Target, options: RecordOptions, fo
 def main() -> None:
     parser = make_parser("benchmarks.record_search_data", "Measure much of 53 spaces, for searches to be replayed on.")
     parser.add_argument("--out", type=Path, default=DATA_FOLDER, help="folder of the files (default: benchmarks/search_data)")
-    parser.add_argument("--workloads", default="", metavar="REGEX", help="only those whose name has a match")
-    parser.add_argument("--trials", type=int, default=RecordOptions().trials, help="per workload (default: 1000)")
+    parser.add_argument("--workloads", default="", type=regex, metavar="REGEX", help="only those whose name has a match")
+    parser.add_argument("--trials", type=positive, default=RecordOptions().trials, help="per workload (default: 1000)")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument(
         "--searches", default=SEARCHES, help=f"strategies to search with, of: {', '.join(STRATEGIES)} (default: {SEARCHES})"

@@ -14,7 +14,7 @@ from time import monotonic, process_time
 
 import numpy as np
 
-from benchmarks.command_line import chosen, make_parser, print_report, progress
+from benchmarks.command_line import chosen, make_parser, positive, print_report, progress
 from benchmarks.conditions import read_conditions
 from benchmarks.kernel_workloads import KERNELS
 from benchmarks.search_noise import (
@@ -163,12 +163,12 @@ def main() -> None:
         "--tuners", default="adaptive,random", help=f"names separated by commas, of: {', '.join(STRATEGIES)} (default: adaptive,random)"
     )
     parser.add_argument("--kernel", default=RATED[0], help=f"one of: {', '.join(KERNELS)}")
-    parser.add_argument("--trials", type=int, default=128, help="per tuner (default: 128)")
+    parser.add_argument("--trials", type=positive, default=128, help="per tuner (default: 128)")
     parser.add_argument("--seconds", type=float, default=24.0, help="of each session whose trials per second are counted (default: 24)")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--disturbance", action="store_true", help="only this: are kernels slower beside the builds of the next ones?")
     parser.add_argument("--noise", action="store_true", help="only this: are winners still the fastest beside a noisy neighbour?")
-    parser.add_argument("--repeats", type=int, default=6, help="of --noise, with and without the neighbour (default: 6)")
+    parser.add_argument("--repeats", type=positive, default=6, help="of --noise, with and without the neighbour (default: 6)")
     options = parser.parse_args()
 
     (kernel,) = chosen(options.kernel, KERNELS).values()

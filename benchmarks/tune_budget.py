@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 import tilewright as tw
-from benchmarks.command_line import chosen, make_parser, numbers, print_report, progress
+from benchmarks.command_line import chosen, make_parser, numbers, positive, print_report, progress
 from benchmarks.conditions import read_conditions
 from benchmarks.networks import NETWORKS
 from benchmarks.search_quality import DATA_FOLDER, load_recordings
@@ -110,8 +110,8 @@ def main() -> None:
         "--prior", default=OTHERS, help=f"that both tunes start from: {OTHERS!r}, as above (default), or as for `tilewright tune --prior`"
     )
     parser.add_argument("--seed", type=int, default=0, help="of the weights and of the searches")
-    parser.add_argument("--rounds", type=int, default=12, help="visits to each model (default: 12)")
-    parser.add_argument("--calls", type=int, default=8, help="timed calls per visit (default: 8)")
+    parser.add_argument("--rounds", type=positive, default=12, help="visits to each model (default: 12)")
+    parser.add_argument("--calls", type=positive, default=8, help="timed calls per visit (default: 8)")
     options = parser.parse_args()
     if options.quick:
         options.networks, options.seconds, options.minutes, options.rounds = "squeezenet", 10.0, 0.5, 4

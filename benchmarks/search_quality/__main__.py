@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from time import monotonic
 
-from benchmarks.command_line import make_parser, print_report, progress
+from benchmarks.command_line import make_parser, positive, print_report, progress, regex
 from benchmarks.conditions import read_conditions
 from benchmarks.search_quality import DATA_FOLDER, Recording, RecordingError, file_name, load_recordings
 from benchmarks.search_quality.plots import save_plots
@@ -94,13 +94,13 @@ def main() -> None:
     parser = make_parser("benchmarks.search_quality", "Compare searches by replaying recorded spaces.")
     parser.add_argument("--strategies", help=f"strategies or strategy/model, of: {', '.join(STRATEGIES)} (default: all but grid)")
     parser.add_argument("--cost-models", help=f"also the default strategy with these models, of: {', '.join(COST_MODELS)}")
-    parser.add_argument("--seeds", type=int, default=10)
-    parser.add_argument("--trials", type=int, default=128, help="per search (default: 128)")
-    parser.add_argument("--workloads", type=int, help="how many, spread over all (default: all)")
-    parser.add_argument("--match", default="", metavar="REGEX", help="only those whose name has a match")
+    parser.add_argument("--seeds", type=positive, default=10)
+    parser.add_argument("--trials", type=positive, default=128, help="per search (default: 128)")
+    parser.add_argument("--workloads", type=positive, help="how many, spread over all (default: all)")
+    parser.add_argument("--match", default="", type=regex, metavar="REGEX", help="only those whose name has a match")
     parser.add_argument("--surrogate", action="store_true", help="search the whole spaces too, with times invented by a forest, as a check")
     parser.add_argument("--no-transfer", dest="transfer", action="store_false", help="leave the transfer between networks out")
-    parser.add_argument("--processes", type=int, default=2)
+    parser.add_argument("--processes", type=positive, default=2)
     parser.add_argument("--plots", type=Path, metavar="DIR", help="save pictures there")
     parser.add_argument("--data", type=Path, default=DATA_FOLDER, help="folder of the recordings (default: benchmarks/search_data)")
     options = parser.parse_args()

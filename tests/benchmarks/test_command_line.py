@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from benchmarks.command_line import chosen, make_parser, numbers, print_report
+from benchmarks.command_line import chosen, make_parser, numbers, positive, print_report, regex
 from benchmarks.conditions import read_conditions
 
 
@@ -14,6 +14,19 @@ def test_numbers() -> None:
     for text in ("", "1,", "0", "two"):
         with pytest.raises(argparse.ArgumentTypeError, match="is not a list of positive numbers such as 1,2"):
             numbers(text)
+
+
+def test_a_positive_number() -> None:
+    assert positive("12") == 12
+    for text in ("", "0", "-1", "1.5", "two"):
+        with pytest.raises(argparse.ArgumentTypeError, match="is not a number from 1 on"):
+            positive(text)
+
+
+def test_a_regular_expression() -> None:
+    assert regex("resnet|bert") == "resnet|bert"
+    with pytest.raises(argparse.ArgumentTypeError, match="'res\\(' is no regular expression: missing"):
+        regex("res(")
 
 
 def test_chosen_names_keep_their_order() -> None:

@@ -151,6 +151,8 @@ def tune(ctx: click.Context, /, as_json: bool, **options: object) -> None:
     connection = {name: options.pop(name) for name in ("bundle", "insecure")}
     options["fleet"] = _fleet_choice({name: options.pop(name) for name in ("tracker", "key", "priority", "devices")} | connection)
     builders = options.pop("builders")
+    if (connection["bundle"] or connection["insecure"]) and options["fleet"] is None and builders is None:
+        raise click.UsageError("--tls and --insecure are for a tracker: give --tracker and --key, or --builders too")
     options["builders"] = None if builders is None else BuilderChoice(tracker=builders, **connection)  # type: ignore[arg-type] # click's
     command = TuneCommand(**options)  # type: ignore[arg-type] # click has checked and converted them
     result = None
@@ -193,6 +195,9 @@ def _search(command: TuneCommand, as_json: bool) -> TuneResult:
 
 def _fleet_choice(options: dict[str, object]) -> FleetChoice | None:
     if options["tracker"] is None and options["key"] is None:
+        unused = [f"--{name}" for name, default in (("priority", 0), ("devices", 1)) if options[name] != default]
+        if unused:
+            raise click.UsageError(f"{unused[0]} is for the devices of a fleet: give --tracker and --key too")
         return None
     if options["tracker"] is None or options["key"] is None:
         raise click.UsageError("--tracker and --key belong together: where the devices are, and which of them")
