@@ -54,12 +54,13 @@ def operator_tasks(kernel: Kernel, target: Target) -> list[Task]:
 
 
 def form_name(workload: Workload) -> str:
-    """F(my x mx, r x s) of a Winograd form; otherwise "direct"."""
+    """F(my x mx, r x s) of a Winograd form; otherwise "direct"; and the bytes of each weight, where they are fewer than four."""
     anchor = workload.ops[workload.anchor]
+    kept = f", {anchor.attributes['weight_bytes']} bytes" if "weight_bytes" in anchor.attributes else ""
     if "tile" not in anchor.attributes:
-        return "direct"
+        return f"direct{kept}"
     tile, weight = anchor.attributes["tile"], workload.arguments[anchor.inputs[1][1]].type.shape
-    return f"F({tile[0]}x{tile[1]},{weight[-2]}x{weight[-1]})"
+    return f"F({tile[0]}x{tile[1]},{weight[-2]}x{weight[-1]}){kept}"
 
 
 def fastest_own(case: OperatorCase, tasks: Sequence[Task], database: Database, runner: LocalRunner) -> Own:

@@ -137,9 +137,15 @@ class Workload:
         return {tensor.name: tensor for tensor in topological_order(self.tensors[1]) if tensor.definition is not None}
 
     def __str__(self) -> str:
-        """For people: `conv2d+add+relu (1,64,56,56)(64,64,3,3) -> (1,64,56,56)`, `winograd_conv2d[4x4]+...`."""
+        """For people: `conv2d+add+relu (1,64,56,56)(64,64,3,3) -> (1,64,56,56)`, `winograd_conv2d[4x4]+...`, `conv2d[3 bytes]+...`."""
         shapes = "".join(str(argument.type.shape).replace(" ", "") for argument in self.arguments)
         outputs = ", ".join(str(kind.shape).replace(" ", "") for kind in self.output_types)
-        tiles = ("[{}x{}]".format(*op.attributes["tile"]) if "tile" in op.attributes else "" for op in self.ops)
-        names = "+".join(f"{name}{tile}" for name, tile in zip(self.op_names, tiles, strict=True))
+        names = "+".join(f"{name}{_form(op)}" for name, op in zip(self.op_names, self.ops, strict=True))
         return f"{names} {shapes} -> {outputs}"
+
+
+def _form(op: GroupOp) -> str:
+    """In brackets what tells the forms of an operator apart."""
+    parts = ["{}x{}".format(*op.attributes["tile"])] if "tile" in op.attributes else []
+    parts += [f"{op.attributes['weight_bytes']} bytes"] if "weight_bytes" in op.attributes else []
+    return f"[{', '.join(parts)}]" if parts else ""

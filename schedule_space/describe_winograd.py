@@ -92,7 +92,7 @@ def _accesses(nest: WinogradNest) -> tuple[Access, ...]:
     oc, ic = (nest.out_blocks * nest.lanes, (("oc", 1),)), (nest.in_channels, (("ic", 1),))
     return (
         Access("input", ELEMENT_BYTES, (u, ic, p)),
-        Access("weight", ELEMENT_BYTES, (u, ic, oc)),
+        Access("weight", nest.weight_bytes, (u, ic, oc)),
         Access("product", ELEMENT_BYTES, (u, oc, p)),
     )
 

@@ -6,7 +6,7 @@ from math import prod
 
 from compiler.loop_ir import linear
 from compiler.target import Target
-from compiler.te import Axis, Expr, Load, Tensor, Var, producers, walk
+from compiler.te import NARROW_BYTES, Axis, Expr, Load, Tensor, Var, producers, walk
 from schedule_space.cache_traffic import Access
 from schedule_space.structure import Structure, data_axes, loads_of, reduce_axes
 
@@ -150,11 +150,14 @@ class ReductionNest:
         """What the anchor loads, each buffer once, and the output that it stores."""
         loads = {load.buffer.name: load for load in loads_of(self.stage)}
         found = [
-            Access(name, load.buffer.dtype.itemsize, tuple(zip(load.buffer.shape, map(_strides, load.indices), strict=True)))
+            Access(name, self._element_bytes(load), tuple(zip(load.buffer.shape, map(_strides, load.indices), strict=True)))
             for name, load in loads.items()
         ]
         stored = tuple((axis.extent, ((axis.name, 1),)) for axis in self.axes)
         return (*found, Access(self.output, self.stage.dtype.itemsize, stored))
+
+    def _element_bytes(self, load: Load) -> int:
+        return NARROW_BYTES if load.buffer.name == self.structure.narrow_weight else load.buffer.dtype.itemsize
 
     @cached_property
     def reaches(self) -> tuple[tuple[str, tuple[tuple[int, tuple[tuple[str, int], ...] | None], ...]], ...]:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-from compiler.te import Axis, Binary, Const, Expr, Load, Select, Tensor, Var, producers, walk
+from compiler.te import NARROW_BYTES, Axis, Binary, Const, Expr, Load, Select, Tensor, Var, producers, walk
 from compiler.workload import Workload
 
 
@@ -28,6 +28,14 @@ class Structure:
     @property
     def output_names(self) -> tuple[str, ...]:
         return tuple(tensor.name for tensor in self.workload.tensors[1])
+
+    @cached_property
+    def narrow_weight(self) -> str | None:
+        """The anchor's stage of constant weights that are kept in three bytes each."""
+        anchor = self.workload.anchor
+        name = f"{self.workload.op_names[anchor]}.weight"
+        is_narrow = self.workload.ops[anchor].attributes.get("weight_bytes") == NARROW_BYTES
+        return name if is_narrow and name in self.stages and name in self.constant else None
 
     @cached_property
     def running(self) -> tuple[str, ...]:

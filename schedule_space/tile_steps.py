@@ -18,7 +18,7 @@ from compiler.schedule import (
     Unroll,
     Vectorize,
 )
-from schedule_space.root_stage import schedule_packing, schedule_root_stage, vectorize_last
+from schedule_space.root_stage import schedule_narrow, schedule_packing, schedule_root_stage, vectorize_last
 from schedule_space.structure import data_axes
 from schedule_space.tile_plan import TilePlan
 
@@ -76,9 +76,12 @@ def tiled_steps(plan: TilePlan) -> Iterator[Step]:
     if plan.place == "border":
         yield Specialize(loops.innermost)
     yield Parallel(loops.parallel)
-    if plan.prefetch:
-        for name in nest.streamed:
+    narrow = structure.narrow_weight
+    for name in nest.streamed if plan.prefetch else ():
+        if name != narrow:
             yield Prefetch(f"{name}.packed" if name in plan.packed else name, plan.prefetch)
+    if narrow:
+        yield from schedule_narrow(narrow, structure.stages[narrow].shape, plan.prefetch if narrow in nest.streamed else 0, target)
     yield from _root_stages(plan)
 
 

@@ -126,7 +126,7 @@ class Winograd:
         loads = plan.vectors + plan.tile
         matrix = steps * (max(accumulators, 8.0, loads) + 0.15 * loads) / accumulators * (1 + 1 / plan.unroll / plan.tile)
         matrix += steps / nest.in_channels * 4.0 / plan.tile  # accumulators are set to zero and stored
-        weights = 4 * nest.products * nest.in_channels * nest.out_blocks * target.vector_lanes
+        weights = nest.weight_bytes * nest.products * nest.in_channels * nest.out_blocks * target.vector_lanes
         passes = plan.chunks * (plan.chunk / plan.tile if plan.order == "p,oc" else 1)
         near = 24.0 if 2 * weights <= target.l2_bytes else 10.0
         streamed = weights * passes / near

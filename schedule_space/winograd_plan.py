@@ -5,7 +5,7 @@ from functools import cached_property
 from math import prod
 
 from compiler.target import Target
-from compiler.te import Tensor
+from compiler.te import NARROW_BYTES, Tensor
 from schedule_space.candidate import Decisions
 from schedule_space.structure import Structure
 
@@ -65,6 +65,11 @@ class WinogradNest:
     def unrollable(self) -> int:
         """Steps of the innermost loop over input channels."""
         return self.in_blocks if self.plain else self.in_lanes
+
+    @property
+    def weight_bytes(self) -> int:
+        """Of one transformed weight."""
+        return NARROW_BYTES if self.structure.narrow_weight else ELEMENT_BYTES
 
     @property
     def in_channels(self) -> int:

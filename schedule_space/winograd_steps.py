@@ -21,7 +21,7 @@ from compiler.schedule import (
     Unroll,
     Vectorize,
 )
-from schedule_space.root_stage import schedule_packing, schedule_root_stage
+from schedule_space.root_stage import packed_shape, schedule_narrow, schedule_packing, schedule_root_stage
 from schedule_space.structure import data_axes
 from schedule_space.winograd_plan import WinogradPlan
 
@@ -49,7 +49,11 @@ def winograd_steps(plan: WinogradPlan) -> Iterator[Step]:
     yield from _weights(plan)
     if nest.plain:
         yield from schedule_packing(f"{anchor}.data", nest.source_shape, *_columns(plan), nest.target)
-    if plan.prefetch:
+    if structure.narrow_weight:
+        yield from schedule_narrow(
+            f"{weight}.packed", packed_shape(nest.stage("weight").shape, *_packing(plan)), plan.prefetch, nest.target
+        )
+    elif plan.prefetch:
         yield Prefetch(f"{weight}.packed", plan.prefetch)
     done = structure.upstream(nest.output) | {nest.output}
     for name in structure.running:

@@ -20,8 +20,16 @@ FAMILIES = {FusionKind.ELEMENTWISE: "elementwise", FusionKind.INJECTIVE: "copy",
 
 
 def variant(workload: Workload) -> str:
-    """How the anchor is computed: `direct`, `winograd F(4x4)`, `depthwise`, `matmul`, `pool`, `elementwise`; else the operator's name."""
+    """How the anchor is computed: `direct`, `winograd F(4x4)`, `depthwise`, `matmul`, `pool`, `elementwise`; else the operator's name.
+
+    `, 3 bytes` follows where that is how each weight is kept.
+    """
     anchor = workload.ops[workload.anchor]
+    name = _algorithm(workload, anchor)
+    return f"{name}, {anchor.attributes['weight_bytes']} bytes" if "weight_bytes" in anchor.attributes else name
+
+
+def _algorithm(workload: Workload, anchor: GroupOp) -> str:
     match anchor.op:
         case "winograd_conv2d":
             return f"winograd F({'x'.join(map(str, anchor.attributes['tile']))})"

@@ -63,6 +63,7 @@ class _Convolution:
             ops.append(GroupOp("add", (("op", 1), ("arg", 3))))
         ops.append(GroupOp("relu", (("op", len(ops) - 1),)))
         forms = workload_variants(Workload(tuple(arguments), tuple(ops)), target)
+        forms = tuple(form for form in forms if "weight_bytes" not in form.ops[form.anchor].attributes)
         if self.form >= len(forms):
             raise ValueError(f"{self} has {len(forms) - 1} Winograd forms on {target.cpu}")
         return forms[self.form]

@@ -66,10 +66,13 @@ def workload_bytes(workload: Workload) -> int:
 
 
 def weight_growth(workload: Workload) -> float:
-    """Bytes of the weights as the kernel reads them over those of the argument: more than 1 for transformed ones."""
+    """Bytes of the weights as the kernel reads them over those of the argument: more than 1 for transformed ones, less for narrow ones."""
     anchor = workload.ops[workload.anchor]
-    if anchor.op != "winograd_conv2d" or anchor.inputs[1][0] != "arg":
+    if anchor.op not in ("conv2d", "winograd_conv2d") or anchor.inputs[1][0] != "arg":
         return 1.0
+    share = float(anchor.attributes.get("weight_bytes", 4)) / 4
+    if anchor.op == "conv2d":
+        return share
     kernel = workload.arguments[anchor.inputs[1][1]].type.shape[2:]
     axes = zip(anchor.attributes["tile"], kernel, anchor.attributes["strides"], strict=True)
-    return prod(int(stride) * (int(outputs) + -(-taps // int(stride)) - 1) for outputs, taps, stride in axes) / prod(kernel)
+    return share * prod(int(stride) * (int(outputs) + -(-taps // int(stride)) - 1) for outputs, taps, stride in axes) / prod(kernel)

@@ -1,7 +1,9 @@
 """The algorithms that a workload can be computed by, each a workload of its own with its own space. In: Workload. Out: Workloads.
 
-A convolution of blocked activations with stride 1 or 2 has Winograd forms F(my x mx, r x s) beside the direct one. Which is best depends
-on the shape and on the device, so they are tuned side by side, and the driver takes the fastest (`compiler/driver/choose_variant.py`).
+A convolution of blocked activations with stride 1 or 2 has Winograd forms F(my x mx, r x s) beside the direct one. Convolutions with large
+weights have forms that keep these in three bytes each (`te/narrow_float.py`), for weights that come from memory at every call. Which is
+best depends on the shape and on the device, so they are tuned side by side, and the driver takes the fastest
+(`compiler/driver/choose_variant.py`).
 """
 
 from collections.abc import Iterator, Sequence
@@ -9,19 +11,27 @@ from dataclasses import dataclass
 from itertools import product
 from math import inf, prod
 
+from compiler.graph.workload_cost import weight_growth
 from compiler.ops import channel_block
 from compiler.target import Target
+from compiler.te import NARROW_BYTES
+from compiler.tensor_type import FLOAT32
 from compiler.workload import GroupOp, Workload
 
 WINOGRAD_TILES = {1: (1,), 2: (4, 6), 3: (2, 4, 6), 4: (2, 4), 5: (2, 4), 7: (2,)}  # taps -> sizes of output tiles
 ERROR_OF_PRODUCTS = {1: 1e-6, 4: 3e-6, 6: 3e-5, 8: 1e-4}  # elements of a transformed row -> typical error, of the largest output
 MAX_WINOGRAD = 4  # forms of one convolution
 MIN_CHANNELS = 8  # on each side
+MIN_NARROW_BYTES = 1 << 20  # of weights that have narrow forms, in four bytes each: what no cache of a core keeps from call to call
+MAX_NARROW = 3  # narrow forms of one convolution
+# The same with narrow weights, by the elements along the longer axis, for tiles of at most 4 x 6: those of 6 x 6 would err by 1.6e-4.
+ERROR_OF_NARROW = {1: 1e-5, 4: 2e-5, 6: 8e-5}
 MAX_RATIO = 1.2  # predicted time over that of the direct form, above which a form is not worth trials
 
 BYTES_PER_CYCLE = 16.0  # of weights that come from memory, as far as prefetching does not hide it (Zen 5)
 TRANSFORM_CYCLES = 3.0  # per transformed vector: its loads, stores and additions
 PLAIN_CYCLES = 5.0  # the same where the data is plain and has to be rearranged first
+NARROW_ARITHMETIC = 1.05  # time of multiply-adds whose weights are put together from two vectors
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,17 +52,32 @@ class _Convolution:
 
 
 def workload_variants(workload: Workload, target: Target, max_rel_error: float = inf) -> tuple[Workload, ...]:
-    """The workload itself first, then its other forms, those with the least predicted time first.
+    """The workload itself first, then its other forms, those with whole weights first, then those with the least predicted time.
 
     max_rel_error: forms whose typical error, relative to the largest output, is above it are left out.
     """
+    wide, narrow = [workload], []
+    limit = MAX_RATIO * predicted_cycles(workload, target)
     convolution = _winograd_convolution(workload)
-    if convolution is None:
-        return (workload,)
-    direct = predicted_cycles(workload, target)
-    forms = [_with_tile(workload, tile) for tile in _tiles(convolution, max_rel_error)]
-    ranked = sorted((predicted_cycles(form, target), position) for position, form in enumerate(forms))
-    return (workload, *(forms[position] for cycles, position in ranked[:MAX_WINOGRAD] if cycles < MAX_RATIO * direct))
+    if convolution is not None:
+        forms = [_with_tile(workload, tile) for tile in _tiles(convolution, max_rel_error)]
+        wide += _ranked(forms, target, limit)[:MAX_WINOGRAD]
+    if _is_plain_convolution(workload):
+        large = (form for form in wide if _stored_bytes(form) >= MIN_NARROW_BYTES and _is_accurate_narrow(form, max_rel_error))
+        narrow = _ranked([_with_attributes(form, weight_bytes=NARROW_BYTES) for form in large], target, limit)[:MAX_NARROW]
+    return (*wide, *narrow)
+
+
+def _ranked(forms: Sequence[Workload], target: Target, limit: float) -> list[Workload]:
+    """The fastest first, those slower than `limit` left out; by predicted cycles."""
+    cycles = {form: predicted_cycles(form, target) for form in forms}
+    return sorted((form for form in forms if cycles[form] < limit), key=lambda form: cycles[form])
+
+
+def _stored_bytes(workload: Workload) -> float:
+    """Of the weights as the kernel reads them."""
+    anchor = workload.ops[workload.anchor]
+    return weight_growth(workload) * workload.arguments[anchor.inputs[1][1]].type.size_bytes
 
 
 def predicted_cycles(workload: Workload, target: Target) -> float:
@@ -68,16 +93,18 @@ def predicted_cycles(workload: Workload, target: Target) -> float:
     pixels = convolution.batch * convolution.out_size[0] * convolution.out_size[1]
     taps = convolution.kernel[0] * convolution.kernel[1]
     weights = convolution.in_channels * convolution.out_channels
+    weight_bytes = int(anchor.attributes.get("weight_bytes", 4))
+    slower = NARROW_ARITHMETIC if weight_bytes == NARROW_BYTES else 1.0
     if anchor.op == "conv2d":
-        return pixels * taps * weights / (2 * lanes * target.cores) + 4 * taps * weights / BYTES_PER_CYCLE
+        return slower * pixels * taps * weights / (2 * lanes * target.cores) + weight_bytes * taps * weights / BYTES_PER_CYCLE
     my, mx = (int(size) for size in anchor.attributes["tile"])
     tiles = convolution.batch * -(-convolution.out_size[0] // my) * -(-convolution.out_size[1] // mx)
     products, phases = (my + convolution.taps[0] - 1) * (mx + convolution.taps[1] - 1), prod(convolution.strides)
     weights *= phases
-    arithmetic = tiles * products * weights / (2 * lanes)
+    arithmetic = slower * tiles * products * weights / (2 * lanes)
     vectors = tiles * products * (phases * convolution.in_channels + convolution.out_channels) / lanes
     transforms = vectors * (PLAIN_CYCLES if channel_block(str(anchor.attributes["layout"])) == 0 else TRANSFORM_CYCLES)
-    return (arithmetic + transforms) / target.cores + 4 * products * weights / BYTES_PER_CYCLE
+    return (arithmetic + transforms) / target.cores + weight_bytes * products * weights / BYTES_PER_CYCLE
 
 
 def _convolution(workload: Workload) -> _Convolution | None:
@@ -94,6 +121,15 @@ def _convolution(workload: Workload) -> _Convolution | None:
     sy, sx = (int(stride) for stride in anchor.attributes["strides"])
     out_size = ((data[2] + top + bottom - weight[2]) // sy + 1, (data[3] + left + right - weight[3]) // sx + 1)
     return _Convolution(data[0], data[1] * (block or 1), -(-weight[0] // block_out) * block_out, out_size, (weight[2], weight[3]), (sy, sx))
+
+
+def _is_plain_convolution(workload: Workload) -> bool:
+    """Whether the anchor is a direct convolution of one group with constant weights, to a blocked layout."""
+    anchor = workload.ops[workload.anchor]
+    if anchor.op != "conv2d" or anchor.attributes["groups"] != 1 or "weight_bytes" in anchor.attributes or _convolution(workload) is None:
+        return False
+    weight = workload.arguments[anchor.inputs[1][1]]
+    return weight.constant and weight.type.dtype == FLOAT32
 
 
 def _winograd_convolution(workload: Workload) -> _Convolution | None:
@@ -128,8 +164,23 @@ def _typical_error(products: int) -> float:
     return next(error for limit, error in ERROR_OF_PRODUCTS.items() if products <= limit)
 
 
+def _is_accurate_narrow(form: Workload, max_rel_error: float) -> bool:
+    """Whether a form with whole weights has a narrow one, and whether its typical error is within the limit."""
+    anchor, convolution = form.ops[form.anchor], _convolution(form)
+    if anchor.op == "conv2d" or convolution is None:
+        return ERROR_OF_NARROW[1] <= max_rel_error
+    shorter, longer = sorted(int(size) + taps - 1 for size, taps in zip(anchor.attributes["tile"], convolution.taps, strict=True))
+    errors = [error for limit, error in ERROR_OF_NARROW.items() if longer <= limit]
+    return shorter <= 4 and bool(errors) and errors[0] <= max_rel_error
+
+
 def _with_tile(workload: Workload, tile: tuple[int, int]) -> Workload:
+    return _with_attributes(workload, "winograd_conv2d", tile=tile)
+
+
+def _with_attributes(workload: Workload, op: str | None = None, **attributes: object) -> Workload:
+    """The anchor as another operator, or with further attributes."""
     anchor = workload.ops[workload.anchor]
-    form = GroupOp("winograd_conv2d", anchor.inputs, {**anchor.attributes, "tile": tile})
+    form = GroupOp(op or anchor.op, anchor.inputs, {**anchor.attributes, **attributes})
     ops = (*workload.ops[: workload.anchor], form, *workload.ops[workload.anchor + 1 :])
     return Workload(workload.arguments, ops, workload.anchor)

@@ -69,6 +69,8 @@ FUNCTION_TABLE: Mapping[str, Callable[[Any], Number]] = MappingProxyType(
         "atanh": _total(math.atanh, np.arctanh),
         "isnan": lambda x: x != x,
         "isinf": math.isinf,
+        "bits": lambda x: np.float32(x).view(np.int32).item(),
+        "from_bits": lambda x: np.uint32(x & 0xFFFFFFFF).view(np.float32).item(),
     }
 )
 

@@ -1,6 +1,7 @@
 """conv2d: shape rule, tensor expressions for each combination of layouts, reference.
 
 Attributes: strides (2), padding (top, left, bottom, right), dilations (2), groups, layout ("NCHW" or "NCHW{c}c") of the data, out_layout.
+weight_bytes: 4, or 3 where the weights of a blocked output are rounded to three bytes each (`te/narrow_float.py`); 4 if it is missing.
 Inputs: data, weight (OC, IC / groups, KH, KW), whatever the layout. A blocked side pads the channels up to a multiple of the block with
 lanes of zero weight. Inner stages: `{name}.pad` (the data with its border of zeros, where there is one) and `{name}.weight` (the weights
 in the order in which the kernel walks them; made at compile time where the weight is a constant).
@@ -17,8 +18,8 @@ from compiler.ops.layout import channel_block
 from compiler.ops.operator import Array, Attributes, FusionKind, Operator, register_operator
 from compiler.ops.precision import in_float64
 from compiler.ops.type_rules import require, require_count, require_kind
-from compiler.te import Expr, Tensor, compute, logical_and, reduce_axis, select, sum_over
-from compiler.tensor_type import TensorType
+from compiler.te import NARROW_BYTES, Expr, Tensor, compute, logical_and, reduce_axis, round_to_narrow, select, sum_over
+from compiler.tensor_type import FLOAT32, TensorType
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,8 @@ class ConvShape:
     dilations: tuple[int, int]
     block_in: int
     block_out: int
+
+    weight_bytes: int
 
     @property
     def depthwise(self) -> bool:
@@ -80,6 +83,7 @@ def conv_shape(data: TensorType, weight: TensorType, attributes: Attributes) -> 
     shape = ConvShape(
         data.shape[0], in_channels, out_channels, groups, size, (out[0], out[1]), (kernel_h, kernel_w),
         (stride[0], stride[1]), (padding[0], padding[1], padding[2], padding[3]), (dilation[0], dilation[1]), block_in, block_out,
+        int(attributes.get("weight_bytes", FLOAT32.itemsize)),
     )  # fmt: skip
     _check_blocks(shape)
     return shape
@@ -97,6 +101,9 @@ def _infer(inputs: Sequence[TensorType], attributes: Attributes) -> tuple[Tensor
     require_count("conv2d", inputs, 2)
     require_kind("conv2d", inputs, "f")
     shape = conv_shape(inputs[0], inputs[1], attributes)
+    if shape.weight_bytes != FLOAT32.itemsize:
+        fits = shape.weight_bytes == NARROW_BYTES and inputs[1].dtype == FLOAT32 and shape.block_out and not shape.depthwise
+        require(bool(fits), "conv2d", "weights take 4 bytes, or 3 where they are float32, dense and for a blocked output", inputs)
     if shape.block_out:
         blocks = -(-shape.out_channels // shape.block_out)
         return (TensorType((shape.batch, blocks, *shape.out_size, shape.block_out), inputs[0].dtype),)
@@ -162,6 +169,11 @@ def _depthwise(name: str, padded: Tensor, weight: Tensor, shape: ConvShape) -> T
     )
 
 
+def stored_weight(value: Expr, shape: ConvShape) -> Expr:
+    """A weight, or a transformed one, as it is kept."""
+    return round_to_narrow(value) if shape.weight_bytes == NARROW_BYTES else value
+
+
 def _exists(channel: Expr, channels: int) -> Expr:
     return channel < channels
 
@@ -177,7 +189,9 @@ def _blocked(name: str, padded: Tensor, weight: Tensor, shape: ConvShape) -> Ten
         ic = reduce_axis(shape.in_channels, "ic")
         packed = compute(
             (blocks, shape.in_channels, *shape.kernel, c),
-            lambda co, i, y, x, ci: select(_exists(co * c + ci, shape.out_channels), weight[co * c + ci, i, y, x], 0.0),
+            lambda co, i, y, x, ci: stored_weight(
+                select(_exists(co * c + ci, shape.out_channels), weight[co * c + ci, i, y, x], 0.0), shape
+            ),
             f"{name}.weight",
             ("oc", "ic", "kh", "kw", "oci"),
         )
@@ -194,10 +208,13 @@ def _blocked(name: str, padded: Tensor, weight: Tensor, shape: ConvShape) -> Ten
     ic, ici = reduce_axis(in_blocks, "ic"), reduce_axis(lanes, "ici")
     packed = compute(
         (blocks, in_blocks, *shape.kernel, lanes, c),
-        lambda co, io, y, x, ii, ci: select(
-            logical_and(_exists(co * c + ci, shape.out_channels), _exists(io * b + ii, per_in)),
-            weight[co * c + ci, io * b + ii, y, x],
-            0.0,
+        lambda co, io, y, x, ii, ci: stored_weight(
+            select(
+                logical_and(_exists(co * c + ci, shape.out_channels), _exists(io * b + ii, per_in)),
+                weight[co * c + ci, io * b + ii, y, x],
+                0.0,
+            ),
+            shape,
         ),
         f"{name}.weight",
         ("oc", "ic", "kh", "kw", "ici", "oci"),

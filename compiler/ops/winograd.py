@@ -20,7 +20,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from compiler.errors import ShapeError
-from compiler.ops.conv import CONV2D, ConvShape, conv_shape, pad_border
+from compiler.ops.conv import CONV2D, ConvShape, conv_shape, pad_border, stored_weight
 from compiler.ops.operator import Attributes, FusionKind, Operator, register_operator
 from compiler.ops.toom_cook import ShortConvolution, short_convolution
 from compiler.te import Expr, Tensor, compute, equal, logical_and, reduce_axis, select, sum_over
@@ -122,7 +122,8 @@ def _transformed_weight(name: str, weight: Tensor, shape: ConvShape, tiles: Wino
     halves = compute((blocks, heights, columns, channels, in_lanes, lanes), half, f"{name}.weight_half", names)
 
     def whole(oc: Expr, u: Expr, v: Expr, ic: Expr, ici: Expr, oci: Expr) -> Expr:
-        return pick(v, tiles.horizontal.transform_weight([halves[oc, u, s, ic, ici, oci] for s in range(columns)]))
+        taps = [halves[oc, u, s, ic, ici, oci] for s in range(columns)]
+        return stored_weight(pick(v, tiles.horizontal.transform_weight(taps)), shape)
 
     names = ("oc", "u", "v", "ic", "ici", "oci")
     return compute((blocks, heights, widths, channels, in_lanes, lanes), whole, f"{name}.weight", names)

@@ -6,6 +6,7 @@ from compiler.schedule.cache_write import CacheWrite
 from compiler.schedule.compute_at import ComputeAt
 from compiler.schedule.compute_inline import ComputeInline
 from compiler.schedule.fuse import Fuse
+from compiler.schedule.narrow import Narrow
 from compiler.schedule.pad_storage import PadStorage
 from compiler.schedule.prefetch import Prefetch
 from compiler.schedule.reorder import Reorder
@@ -22,6 +23,7 @@ __all__ = [
     "ComputeAt",
     "ComputeInline",
     "Fuse",
+    "Narrow",
     "PadStorage",
     "Parallel",
     "Prefetch",

@@ -32,6 +32,7 @@ from compiler.te.expr import (
     power,
     select,
 )
+from compiler.te.narrow_float import HIGH, LOW, NARROW_BYTES, high_part, is_narrow, joined, low_part, round_to_narrow
 from compiler.te.tensor import (
     Compute,
     Tensor,
@@ -61,6 +62,9 @@ __all__ = [
     "BINARY_OPS",
     "COMPARISONS",
     "FUNCTIONS",
+    "HIGH",
+    "LOW",
+    "NARROW_BYTES",
     "Axis",
     "Binary",
     "BinaryOp",
@@ -86,8 +90,12 @@ __all__ = [
     "compute",
     "distinct_nodes",
     "equal",
+    "high_part",
+    "is_narrow",
+    "joined",
     "logical_and",
     "logical_or",
+    "low_part",
     "max_over",
     "maximum",
     "min_over",
@@ -101,6 +109,7 @@ __all__ = [
     "reduce_axis",
     "rewrite",
     "rewriter",
+    "round_to_narrow",
     "select",
     "substitute",
     "substituter",

@@ -3,7 +3,7 @@
     Expr = Const(value, dtype)                    a number or a truth value
          | Var(name, dtype)                       a loop variable (int64)
          | Binary(op, a, b)                       see BINARY_OPS; comparisons and and/or give bool
-         | Call(function, args)                   see FUNCTIONS; the dtype is the first argument's
+         | Call(function, args)                   see FUNCTIONS; the dtype is the first argument's, but of truth values and of bits
          | Select(condition, then, otherwise)     both arms may be evaluated: loads in them must be in bounds or guarded by the condition
          | Cast(dtype, value)
          | Load(buffer, indices)
@@ -21,7 +21,7 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
-from compiler.tensor_type import BOOL, FLOAT32, INT64
+from compiler.tensor_type import BOOL, FLOAT32, INT32, INT64
 
 BinaryOp = Literal["add", "sub", "mul", "div", "floordiv", "mod", "min", "max", "pow", "lt", "le", "gt", "ge", "eq", "ne", "and", "or"]
 Combiner = Literal["sum", "prod", "max", "min"]
@@ -31,7 +31,9 @@ COMPARISONS = frozenset({"lt", "le", "gt", "ge", "eq", "ne", "and", "or"})
 FUNCTIONS = frozenset(
     {"exp", "log", "sqrt", "tanh", "erf", "sigmoid", "abs", "neg", "floor", "ceil", "round", "sign", "not", "sin", "cos", "tan"}
     | {"asin", "acos", "atan", "sinh", "cosh", "asinh", "acosh", "atanh", "isnan", "isinf"}
+    | {"bits", "from_bits"}  # of a float32 the four bytes as an int32, and back
 )
+_RESULTS = {"isnan": BOOL, "isinf": BOOL, "not": BOOL, "bits": INT32, "from_bits": FLOAT32}
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +144,8 @@ class Call(_Operators):
 
     @property
     def dtype(self) -> np.dtype[Any]:
-        return BOOL if self.function in ("isnan", "isinf", "not") else self.args[0].dtype
+        found = _RESULTS.get(self.function)
+        return self.args[0].dtype if found is None else found
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,7 +54,7 @@ def run(lowered: LoweredKernel, arrays: list[Array]) -> list[Array]:
 
 
 def _poison(buffer: Buffer) -> Array:
-    return np.full(buffer.shape, np.nan if buffer.dtype.kind == "f" else -1, buffer.dtype)
+    return np.full(buffer.shape, np.nan if buffer.dtype.kind == "f" else -1 if buffer.dtype.kind == "i" else 255, buffer.dtype)
 
 
 def arguments(workload: Workload) -> list[Array]:

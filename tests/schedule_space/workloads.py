@@ -47,6 +47,13 @@ def winograd(direct: Workload, *tile: int) -> Workload:
     return Workload(direct.arguments, (*direct.ops[:at], form, *direct.ops[at + 1 :]), at)
 
 
+def narrow(base: Workload) -> Workload:
+    """The workload of a convolution with its weights in three bytes each."""
+    at = base.anchor
+    form = GroupOp(base.ops[at].op, base.ops[at].inputs, {**base.ops[at].attributes, "weight_bytes": 3})
+    return Workload(base.arguments, (*base.ops[:at], form, *base.ops[at + 1 :]), at)
+
+
 def with_silu(base: Workload) -> Workload:
     """x * sigmoid(x) of what the workload computes, which is used twice."""
     last = len(base.ops) - 1
@@ -100,6 +107,9 @@ WINOGRAD: dict[str, Workload] = {
     "winograd_plain_strided": winograd(conv((2, 3, 11, 8), (7, 3, 5, 5), strides=(2, 2), padding=(2, 2, 2, 2), out_layout="NCHW4c"), 2, 2),
     "winograd_silu": with_silu(winograd(conv((1, 2, 6, 7, 4), (8, 8, 3, 3), **BLOCKED, epilogue=True), 2, 2)),
     "winograd_after_relu": after_relu(winograd(conv((1, 2, 6, 5, 4), (8, 8, 3, 3), **BLOCKED, epilogue=True), 4, 2)),
+    "winograd_narrow": narrow(winograd(conv((1, 2, 9, 10, 4), (12, 8, 3, 3), **BLOCKED, epilogue=True), 2, 4)),
+    "winograd_narrow_odd_channels": narrow(winograd(conv((2, 2, 5, 7, 4), (7, 5, 3, 3), **BLOCKED), 2, 2)),
+    "winograd_narrow_plain": narrow(winograd(conv((1, 3, 9, 8), (8, 3, 3, 3), out_layout="NCHW4c", epilogue=True), 2, 2)),
     "winograd_variable_weight": winograd(conv((1, 2, 5, 6, 4), (8, 8, 3, 3), constant=False, **BLOCKED, epilogue=True), 2, 2),
 }
 
@@ -115,6 +125,12 @@ WORKLOADS: dict[str, Workload] = {
     "conv_plain_grouped": conv((1, 6, 5, 7), (4, 3, 3, 3), groups=2, dilations=(2, 1), padding=(2, 1, 2, 1)),
     "conv_blocked_grouped": conv((1, 4, 5, 5, 4), (16, 8, 3, 3), groups=2, **BLOCKED),
     "conv_streamed_weight": conv((1, 8, 4, 3, 4), (32, 32, 3, 3), **BLOCKED, epilogue=True),
+    "conv_narrow": narrow(conv((1, 2, 7, 7, 4), (12, 8, 3, 3), **BLOCKED, epilogue=True)),
+    "conv_narrow_odd_channels": narrow(conv((2, 2, 5, 7, 4), (7, 5, 3, 3), **BLOCKED)),
+    "conv_narrow_stem": narrow(conv((1, 3, 9, 9), (8, 3, 3, 3), strides=(2, 2), out_layout="NCHW4c", epilogue=True)),
+    "conv_narrow_streamed": narrow(conv((1, 8, 4, 3, 4), (32, 32, 3, 3), **BLOCKED, epilogue=True)),
+    "conv_narrow_grouped": narrow(conv((1, 4, 5, 5, 4), (16, 8, 3, 3), groups=2, **BLOCKED)),
+    "conv_narrow_variable_weight": narrow(conv((1, 2, 5, 5, 4), (8, 8, 1, 1), constant=False, padding=(0, 0, 0, 0), **BLOCKED)),
     "conv_to_plain": conv((1, 2, 5, 5, 4), (7, 8, 1, 1), padding=(0, 0, 0, 0), layout="NCHW4c", out_layout="NCHW"),
     "conv_transpose": single(
         "conv2d_transpose",
@@ -163,11 +179,12 @@ WORKLOADS: dict[str, Workload] = {
 
 
 def rounding(workload: Workload) -> float:
-    """How far a right answer may be off, of the largest output: more for transforms to many products."""
+    """How far a right answer may be off, of the largest output: more for transforms to many products, and for rounded weights."""
     anchor = workload.ops[workload.anchor]
+    narrowed = 5e-5 if "weight_bytes" in anchor.attributes else 0.0
     if anchor.op != "winograd_conv2d":
-        return 2e-6
+        return 2e-6 + narrowed
     kernel = workload.arguments[anchor.inputs[1][1]].type.shape[2:]
     taps = [-(-extent // stride) for extent, stride in zip(kernel, anchor.attributes["strides"], strict=True)]
     products = max(size + count - 1 for size, count in zip(anchor.attributes["tile"], taps, strict=True))
-    return 3e-6 if products <= 4 else 3e-5 if products <= 6 else 2e-4
+    return (3e-6 if products <= 4 else 3e-5 if products <= 6 else 2e-4) + narrowed

@@ -73,7 +73,7 @@ class ExpressionEmitter:
             case Call(function, args) if expr.dtype.kind == "b":
                 return partial(self._truth, expr)
             case Call(function, args):
-                return lambda: emit_function(self._frame.scope, self._frame.module, function, args[0].dtype, self.value(args[0]))
+                return partial(self._call, function, args[0])
         raise CodegenError(f"{type(expr).__name__} cannot stand in a lowered function")
 
     def _plan_binary(self, expr: Binary) -> Plan:
@@ -124,7 +124,9 @@ class ExpressionEmitter:
         return emit
 
     def _integer_binary(self, op: str, dtype: Dtype, a: Expr, b: Expr) -> ir.Value:
-        return integer_binary(self._frame.scope, self._frame.module, op, dtype, *self._operands(a, b))
+        x, y = self._operands(a, b)
+        scope = self._frame.scope
+        return scope.once((op, dtype, operand(x), operand(y)), lambda: integer_binary(scope, self._frame.module, op, dtype, x, y))
 
     def _integer(self, expr: Expr, otherwise: Plan | None) -> ir.Value:
         """An int64: by way of its linear form, or of its operands where lanes differ in another way."""
@@ -136,7 +138,12 @@ class ExpressionEmitter:
         return otherwise()
 
     def _cast(self, dtype: Dtype, expr: Expr) -> ir.Value:
-        return cast(self._frame.scope, self.value(expr), expr.dtype, dtype)
+        value, scope = self.value(expr), self._frame.scope
+        return scope.once(("cast", dtype, operand(value)), lambda: cast(scope, value, expr.dtype, dtype))
+
+    def _call(self, function: str, argument: Expr) -> ir.Value:
+        value, scope = self.value(argument), self._frame.scope
+        return scope.once((function, operand(value)), lambda: emit_function(scope, self._frame.module, function, argument.dtype, value))
 
     def _truth(self, expr: Expr) -> ir.Value:
         found = self.condition(expr)

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from llvmlite import ir
 
 from compiler.codegen.llvm.kernel_module import KernelModule
-from compiler.codegen.llvm.llvm_types import DOUBLE, FLOAT, HALF, Dtype, Literal, constant, lanes_of, scalar_of, suffix, vector_of
+from compiler.codegen.llvm.llvm_types import DOUBLE, FLOAT, HALF, I32, Dtype, Literal, constant, lanes_of, scalar_of, suffix, vector_of
 from compiler.codegen.llvm.scope import Scope
 from compiler.codegen.llvm.vector_math import FLOAT32_FUNCTIONS, FloatLanes, power
 from compiler.errors import CodegenError
@@ -18,6 +18,7 @@ from compiler.tensor_type import FLOAT32
 LIBM = frozenset(
     {"sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh", "asinh", "acosh", "atanh", "exp", "log", "tanh", "erf", "pow"}
 )
+_SAME_BITS = {"bits": I32, "from_bits": FLOAT}
 _INTRINSICS = {"sqrt": "sqrt", "floor": "floor", "ceil": "ceil", "round": "rint", "abs": "fabs"}
 _SPECIAL_POWERS: dict[float, Callable[[FloatLanes, ir.Value], ir.Value]] = {
     -1.0: lambda m, x: m.div(m.number(1.0), x),
@@ -29,7 +30,9 @@ _SPECIAL_POWERS: dict[float, Callable[[FloatLanes, ir.Value], ir.Value]] = {
 
 
 def emit_function(scope: Scope, module: KernelModule, name: str, dtype: Dtype, x: ir.Value) -> ir.Value:
-    """`name` of `x`, in the dtype of `x` except for isnan and isinf. `round` is half to even."""
+    """`name` of `x`, in the dtype of `x` except for isnan, isinf and those of bits. `round` is half to even."""
+    if name in _SAME_BITS:
+        return scope.convert("bitcast", x, vector_of(_SAME_BITS[name], lanes_of(x.type)))
     scalar = scalar_of(x.type)
     if dtype.kind != "f":
         return _integer_function(scope, module, name, dtype, x)

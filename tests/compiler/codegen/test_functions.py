@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from compiler.loop_ir import For, LoopFunc, LoopKind, Store
-from compiler.te import FUNCTIONS, Buffer, Const, Load, Var, call, cast, power
+from compiler.te import FUNCTIONS, HIGH, LOW, Buffer, Const, Load, Var, call, cast, high_part, joined, low_part, power, round_to_narrow
 from compiler.tensor_type import BOOL, FLOAT32, INT32
 
 Run = Callable[..., Any]
@@ -121,7 +121,7 @@ BOUNDS: dict[str, tuple[Callable[[Array], Array], float]] = {
 
 
 def test_every_function_is_tested() -> None:
-    assert set(BOUNDS) | {"not", "isnan", "isinf"} == FUNCTIONS
+    assert set(BOUNDS) | {"not", "isnan", "isinf", "bits", "from_bits"} == FUNCTIONS
 
 
 @pytest.mark.parametrize("name", sorted(BOUNDS))
@@ -157,6 +157,26 @@ def test_tests(run: Run, name: str, reference: Callable[[Array], Array]) -> None
     np.testing.assert_array_equal(apply(run, lambda value: call(name, value), x, result=bool), reference(x))
     np.testing.assert_array_equal(apply(run, lambda value: call("not", call(name, value)), x, result=bool), ~reference(x))
     np.testing.assert_array_equal(apply(run, lambda value: call("not", cast(BOOL, value)), x, result=bool), x == 0)
+
+
+@pytest.mark.parametrize("lanes", [1, 3, 16])
+def test_bits(run: Run, lanes: int) -> None:
+    x = samples(50, 41)
+    bits = apply(run, lambda value: call("bits", value), x, lanes=lanes, result=INT32)
+    assert bits.tolist() == x.view(np.int32).tolist()
+    assert apply(run, lambda value: call("from_bits", value), bits, lanes=lanes).tobytes() == x.tobytes()
+
+
+@pytest.mark.parametrize("lanes", [1, 3, 16])
+def test_floats_of_three_bytes(run: Run, lanes: int) -> None:
+    x = samples(50, 43)
+    x = x[np.isfinite(x) & (np.abs(x) < 3e38)]
+    narrow = apply(run, round_to_narrow, x, lanes=lanes)
+    assert not (narrow.view(np.int32) % 256).any()
+    assert (np.abs(narrow.astype(np.float64) - x) <= np.maximum(2.0**-16 * np.abs(x), 2.0**-142)).all()
+    high = apply(run, high_part, narrow, lanes=lanes, result=HIGH)
+    low = apply(run, low_part, narrow, lanes=lanes, result=LOW)
+    assert apply(run, joined, high, low, lanes=lanes).tobytes() == narrow.tobytes()
 
 
 def test_integer_functions(run: Run) -> None:

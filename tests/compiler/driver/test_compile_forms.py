@@ -11,7 +11,7 @@ import pytest
 
 from compiler.driver import LoadedKernel, NoSchedules, ScheduleChoice, compile_kernel, compile_model
 from compiler.graph import Graph, GraphBuilder, evaluate, extract_groups, optimize_graph, workload_variants
-from compiler.graph.workload_variants import ERROR_OF_PRODUCTS
+from compiler.graph.workload_variants import ERROR_OF_NARROW, ERROR_OF_PRODUCTS
 from compiler.ops import Array
 from compiler.runtime import Executable, ThreadPool, native_runtime
 from compiler.schedule import Schedule, Split
@@ -20,7 +20,7 @@ from compiler.tensor_type import TensorType
 from compiler.workload import Workload
 from schedule_space import default_schedule
 from tests.conformance.native_check import reference
-from tests.schedule_space.workloads import conv, winograd
+from tests.schedule_space.workloads import conv, narrow, winograd
 
 HOST = Target.parse("host")
 AVX2 = Target.parse("x86-64-v3")
@@ -163,11 +163,26 @@ def test_a_form_whose_schedule_fails_gives_way_to_the_direct_one(net: Graph, inp
     check_outputs(executable, net, inputs)
 
 
+BLOCKED = {"layout": "NCHW16c", "out_layout": "NCHW16c"}
+
+
 @pytest.mark.parametrize("tile", [(2, 2), (2, 4), (4, 4), (6, 6)], ids=str)
 def test_forms_err_no_more_than_is_said_of_them(tile: tuple[int, int]) -> None:
     """After a relu, as in networks; the error of the form's elements decides whether a limit on the error allows it."""
-    blocked = {"layout": "NCHW16c", "out_layout": "NCHW16c"}
-    workload = winograd(conv((1, 4, 14, 14, 16), (64, 64, 3, 3), **blocked), *tile)
+    workload = winograd(conv((1, 4, 14, 14, 16), (64, 64, 3, 3), **BLOCKED), *tile)
+    assert 0 < error_of(workload) <= ERROR_OF_PRODUCTS[max(tile) + 2]
+
+
+@pytest.mark.parametrize("tile", [None, (2, 2), (2, 4), (4, 2)], ids=str)
+def test_narrow_forms_err_no_more_than_is_said_of_them(tile: tuple[int, int] | None) -> None:
+    direct = conv((1, 4, 14, 14, 16), (64, 64, 3, 3), **BLOCKED)
+    workload = narrow(direct if tile is None else winograd(direct, *tile))
+    said = ERROR_OF_NARROW[1 if tile is None else max(tile) + 2]
+    assert 1e-6 < error_of(workload) <= said
+
+
+def error_of(workload: Workload) -> float:
+    """Of the default schedule, as a share of the largest output."""
     rng = np.random.default_rng(7)
     arguments = [np.maximum(rng.standard_normal((1, 4, 14, 14, 16)), 0).astype(np.float32)]
     arguments.append((rng.standard_normal((64, 64, 3, 3)) / 24).astype(np.float32))
@@ -176,5 +191,4 @@ def test_forms_err_no_more_than_is_said_of_them(tile: tuple[int, int]) -> None:
         bound = kernel.prepare(arguments, workload.output_types)
         bound.run()
         (got,), (want,) = bound.outputs(), reference(workload, arguments)
-    error = float(np.abs(got - want).max() / np.abs(want).max())
-    assert 0 < error <= ERROR_OF_PRODUCTS[max(tile) + 2]
+    return float(np.abs(got - want).max() / np.abs(want).max())

@@ -1,14 +1,15 @@
 """Which workloads have Winograd forms, what these are, and which of them a limit on the error leaves."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 
-from compiler.graph import performed_flops, predicted_cycles, workload_flops, workload_variants
-from compiler.graph.workload_variants import ERROR_OF_PRODUCTS, MAX_RATIO, MAX_WINOGRAD
+from compiler.graph import performed_flops, predicted_cycles, weight_growth, workload_flops, workload_variants
+from compiler.graph.workload_variants import ERROR_OF_NARROW, ERROR_OF_PRODUCTS, MAX_NARROW, MAX_RATIO, MAX_WINOGRAD
 from compiler.target import Target
 from compiler.workload import Workload
-from tests.schedule_space.workloads import after_relu, conv, matmul, winograd, with_silu
+from tests.schedule_space.workloads import after_relu, conv, matmul, narrow, winograd, with_silu
 
 AVX512 = Target.parse("llvm -mcpu=skylake-avx512 -mtriple=x86_64-linux-gnu -num-cores=1")
 BLOCKED = {"layout": "NCHW16c", "out_layout": "NCHW16c"}
@@ -50,8 +51,8 @@ WITHOUT = {
     "few channels out": blocked((1, 4, 56, 56, 16), (4, 64, 3, 3)),
     "a weight that is no constant": blocked((1, 4, 56, 56, 16), (64, 64, 3, 3), constant=False),
     "with a prologue": after_relu(blocked((1, 4, 56, 56, 16), (64, 64, 3, 3))),
-    "9x9": blocked((1, 4, 56, 56, 16), (64, 64, 9, 9), (4, 4)),
-    "one pixel, so that the weights decide": blocked((1, 32, 3, 3, 16), (512, 512, 3, 3), (0, 0)),
+    "9x9": blocked((1, 2, 56, 56, 16), (64, 32, 9, 9), (4, 4)),
+    "one pixel, so that the weights decide": blocked((1, 12, 3, 3, 16), (128, 192, 3, 3), (0, 0)),
     "a form itself": winograd(blocked((1, 4, 56, 56, 16), (64, 64, 3, 3)), 4, 4),
     "a product": matmul((64, 64), (64, 64)),
 }
@@ -66,11 +67,17 @@ def products_of(form: Workload) -> tuple[int, int]:
     return my + r - 1, mx + s - 1
 
 
+def wide(forms: Sequence[Workload]) -> list[Workload]:
+    """Those with whole weights."""
+    return [form for form in forms if "weight_bytes" not in form.ops[form.anchor].attributes]
+
+
 @pytest.mark.parametrize("name", WITH_FORMS)
 def test_forms(name: str) -> None:
     workload = WITH_FORMS[name]
     first, *forms = workload_variants(workload, AVX512)
     assert first is workload
+    forms = wide(forms)
     assert 1 <= len(forms) <= MAX_WINOGRAD
     assert len(set(forms)) == len(forms)
     for form in forms:
@@ -101,7 +108,7 @@ def test_a_limit_on_the_error(name: str, limit: float) -> None:
     workload = WITH_FORMS[name]
     first, *forms = workload_variants(workload, AVX512, limit)
     assert first is workload
-    for form in forms:
+    for form in wide(forms):
         typical = [error for count, error in ERROR_OF_PRODUCTS.items() if count >= max(products_of(form))]
         assert typical[0] <= limit
     assert bool(forms) or limit < 1e-4
@@ -137,3 +144,61 @@ def test_performed_operations() -> None:
         performed_flops(winograd(fused, 4, 4)) - performed_flops(winograd(blocked((1, 4, 12, 12, 16), (64, 64, 3, 3)), 4, 4))
         == 3 * elements
     )
+
+
+LARGE = {
+    "512 channels, 7x7": WITH_FORMS["512 channels, 7x7"],
+    "1x1": blocked((1, 32, 7, 7, 16), (512, 512, 1, 1), (0, 0)),
+    "stride 2": blocked((1, 16, 14, 14, 16), (512, 256, 3, 3), strides=(2, 2), epilogue=True),
+    "dilated": blocked((1, 16, 14, 14, 16), (256, 256, 3, 3), (2, 2), dilations=(2, 2)),
+    "from a plain layout": conv((1, 256, 14, 14), (256, 256, 3, 3), out_layout="NCHW16c"),
+}
+
+
+@pytest.mark.parametrize("name", LARGE)
+def test_large_weights_have_forms_of_three_bytes(name: str) -> None:
+    workload = LARGE[name]
+    forms = workload_variants(workload, AVX512)
+    whole = wide(forms)
+    narrowed = list(forms[len(whole) :])
+    assert 1 <= len(narrowed) <= MAX_NARROW
+    for form in narrowed:
+        attributes = dict(form.ops[form.anchor].attributes)
+        assert attributes.pop("weight_bytes") == 3
+        (same,) = (each for each in whole if each.ops[each.anchor].attributes == attributes)
+        assert form == narrow(same)
+        assert weight_growth(form) == 0.75 * weight_growth(same)
+        assert workload_flops(form) == workload_flops(workload)
+        assert performed_flops(form) == performed_flops(same)
+        if same.ops[same.anchor].op == "winograd_conv2d":
+            assert min(products_of(same)) <= 4
+            assert max(products_of(same)) <= 6
+    cycles = [predicted_cycles(form, AVX512) for form in narrowed]
+    assert cycles == sorted(cycles)
+
+
+def test_limits_on_the_error_of_narrow_weights() -> None:
+    workload = LARGE["512 channels, 7x7"]
+    for limit, largest in ((0.9 * ERROR_OF_NARROW[1], 0), (ERROR_OF_NARROW[1], 1), (ERROR_OF_NARROW[4], 4), (ERROR_OF_NARROW[6], 6)):
+        forms = workload_variants(workload, AVX512, limit)
+        narrowed = forms[len(wide(forms)) :]
+        sizes = [max(products_of(form)) if form.ops[0].op == "winograd_conv2d" else 1 for form in narrowed]
+        assert max(sizes, default=0) <= largest
+
+
+@pytest.mark.parametrize(
+    "workload",
+    [
+        blocked((1, 4, 56, 56, 16), (64, 64, 3, 3)),
+        blocked((1, 16, 14, 14, 16), (512, 256, 3, 3), constant=False),
+        blocked((1, 64, 7, 7, 16), (1024, 512, 3, 3), groups=2),
+        conv((1, 256, 14, 14), (256, 256, 3, 3)),
+        narrow(LARGE["1x1"]),
+        matmul((1, 1024), (1024, 1024)),
+    ],
+    ids=str,
+)
+def test_no_narrow_forms(workload: Workload) -> None:
+    """Of few or variable weights, of groups, of plain outputs, and of what is narrow already."""
+    forms = workload_variants(workload, AVX512)
+    assert list(forms[1:]) == wide(forms[1:])

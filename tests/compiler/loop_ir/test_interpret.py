@@ -97,7 +97,15 @@ ORACLES = {
 SPECIAL = np.array([0, -0.0, 0.5, -0.5, 1, -1, 1.5, 2.5, -2.5, 80, -80, 1000, -1000, np.inf, -np.inf, np.nan], np.float32)
 
 
-@pytest.mark.parametrize("function", sorted(FUNCTIONS))
+def test_bits_and_back() -> None:
+    x = placeholder(SPECIAL.shape, "x")
+    bits = run(compute(SPECIAL.shape, lambda i: Call("bits", (x[i],)), name="y"), (x, SPECIAL))
+    assert bits.tolist() == SPECIAL.view(np.int32).tolist()
+    y = placeholder(bits.shape, "y", bits.dtype)
+    assert run(compute(bits.shape, lambda i: Call("from_bits", (y[i],)), name="x"), (y, bits)).tobytes() == SPECIAL.tobytes()
+
+
+@pytest.mark.parametrize("function", sorted(FUNCTIONS - {"bits", "from_bits"}))
 def test_functions_at_special_values(function: str) -> None:
     data = SPECIAL > 0 if function == "not" else SPECIAL
     x = placeholder(data.shape, "x", data.dtype)

@@ -17,6 +17,7 @@ from compiler.schedule import (
     ComputeAt,
     ComputeInline,
     Fuse,
+    Narrow,
     PadStorage,
     Parallel,
     Prefetch,
@@ -29,7 +30,7 @@ from compiler.schedule import (
     Unroll,
     Vectorize,
 )
-from compiler.te import Load, Tensor, compute, logical_and, placeholder, reduce_axis, select, sum_over, walk
+from compiler.te import Load, Tensor, compute, logical_and, placeholder, reduce_axis, round_to_narrow, select, sum_over, walk
 
 Array = NDArray[Any]
 
@@ -45,6 +46,15 @@ def product() -> LoopFunc:
     a, b = placeholder((5, 7), "a"), placeholder((7, 10), "b")
     k = reduce_axis(7, "k")
     c = compute((5, 10), lambda i, j: sum_over(a[i, k] * b[k, j], k), "c", ("i", "j"))
+    return build_loop_func("kernel", [a, b], [c])
+
+
+def rounded_product() -> LoopFunc:
+    """With a row of zeros behind the weights."""
+    a, b = placeholder((5, 8), "a"), placeholder((7, 10), "b")
+    rounded = compute((8, 10), lambda i, j: select(i < 7, round_to_narrow(b[i, j]), 0.0), "w", ("i", "j"))
+    k = reduce_axis(8, "k")
+    c = compute((5, 10), lambda i, j: sum_over(a[i, k] * rounded[k, j], k), "c", ("i", "j"))
     return build_loop_func("kernel", [a, b], [c])
 
 
@@ -104,6 +114,11 @@ CASES: dict[str, tuple[Callable[[], LoopFunc], tuple[Step, ...]]] = {
     "pad_storage_of_a_cached_stage": (
         scale_then_add,
         (PadStorage("b", 1, 2), CacheWrite("b", "b.acc"), Split("b.j", (4,)), ComputeAt("b.acc", "b.j.0")),
+    ),
+    "narrow": (rounded_product, (Narrow("w"), Reorder(("c.k", "c.j")), Vectorize("c.j"))),
+    "narrow_copy": (
+        rounded_product,
+        (CacheRead("w", "c", "w.packed", ((1, 4),), (1, 0, 2)), Narrow("w.packed"), Split("c.j", (4,)), Parallel("w.packed.high.d0")),
     ),
     "prefetch": (product, (Prefetch("b", 256), Reorder(("c.k", "c.j")), Vectorize("c.j"))),
     "specialize": (window_rows, (ComputeInline("p"), Specialize("c.y"))),
@@ -170,6 +185,9 @@ REFUSED: dict[str, tuple[Callable[[], LoopFunc], tuple[Step, ...], str]] = {
     "room along no axis": (scale_then_add, (PadStorage("b", 2, 1),), "has no such axis"),
     "less room": (scale_then_add, (PadStorage("b", 1, -1),), "axis 1, by -1"),
     "room in an unknown buffer": (scale_then_add, (PadStorage("x", 0, 1),), "no buffer 'x'"),
+    "narrow of a parameter": (rounded_product, (Narrow("b"),), "'b' is a parameter"),
+    "narrow of what is not rounded": (scale_then_add, (Narrow("b"),), "'b' holds numbers that are not rounded"),
+    "narrow of a sum": (product, (CacheWrite("c", "c.acc"), Narrow("c.acc")), "'c.acc' holds numbers that are not rounded"),
     "prefetch of what follows directly": (product, (Prefetch("b", 0),), "0 bytes ahead; 1 to 1048576 are possible"),
     "prefetch from too far away": (product, (Prefetch("b", 1 << 21),), "2097152 bytes ahead"),
     "prefetch of an unknown buffer": (product, (Prefetch("x", 64),), "no buffer 'x'"),
