@@ -3,6 +3,7 @@
 import pytest
 
 from compiler.workload import Workload
+from tests.schedule_space.workloads import narrow
 from tests.tilewright.kernel_workloads import convolution, dense, unary
 from tilewright.kernel_label import layouts, short_form, variant
 
@@ -16,6 +17,8 @@ CHANGE = {"source": "NCHW", "destination": "NCHW16c", "channels": 32}
         (convolution((64, 64), 56, 3), "direct"),
         (convolution((64, 64), 56, 3, tile=(4, 4)), "winograd F(4x4)"),
         (convolution((64, 64), 7, 3, tile=(2, 4)), "winograd F(2x4)"),
+        (narrow(convolution((64, 64), 56, 3)), "direct, 3 bytes"),
+        (narrow(convolution((64, 64), 56, 3, tile=(2, 2))), "winograd F(2x2), 3 bytes"),
         (convolution((64, 64), 56, 3, groups=64), "depthwise"),
         (convolution((64, 64), 56, 3, groups=2), "grouped"),
         (dense(512, 1000), "matmul"),
@@ -30,6 +33,12 @@ CHANGE = {"source": "NCHW", "destination": "NCHW16c", "channels": 32}
 )
 def test_variants(workload: Workload, wanted: str) -> None:
     assert variant(workload) == wanted
+
+
+def test_a_workload_as_text_names_its_form() -> None:
+    assert str(convolution((64, 64), 56, 3, tile=(2, 4))).startswith("winograd_conv2d[2x4]")
+    assert str(narrow(convolution((64, 64), 56, 3, tile=(2, 4)))).startswith("winograd_conv2d[2x4, 3 bytes]")
+    assert str(narrow(convolution((64, 64), 56, 3))).startswith("conv2d[3 bytes]")
 
 
 def test_layouts() -> None:
