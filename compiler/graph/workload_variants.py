@@ -24,7 +24,7 @@ MAX_WINOGRAD = 4  # forms of one convolution
 MIN_CHANNELS = 8  # on each side
 MIN_NARROW_BYTES = 1 << 20  # of weights that have narrow forms, in four bytes each: what no cache of a core keeps from call to call
 MAX_NARROW = 3  # narrow forms of one convolution
-# The same with narrow weights, by the elements along the longer axis, for tiles of at most 4 x 6: those of 6 x 6 would err by 1.6e-4.
+# The same with narrow weights, by the elements along the longer axis, for tiles of at most 4 x 6: those of 6 x 6 would err by 1.7e-4.
 ERROR_OF_NARROW = {1: 1e-5, 4: 2e-5, 6: 8e-5}
 MAX_RATIO = 1.2  # predicted time over that of the direct form, above which a form is not worth trials
 
@@ -56,16 +56,17 @@ def workload_variants(workload: Workload, target: Target, max_rel_error: float =
 
     max_rel_error: forms whose typical error, relative to the largest output, is above it are left out.
     """
-    wide, narrow = [workload], []
+    convolution = _dense_convolution(workload)
+    if convolution is None:
+        return (workload,)
     limit = MAX_RATIO * predicted_cycles(workload, target)
-    convolution = _winograd_convolution(workload)
-    if convolution is not None:
+    wide = [workload]
+    if _has_winograd_forms(workload, convolution):
         forms = [_with_tile(workload, tile) for tile in _tiles(convolution, max_rel_error)]
         wide += _ranked(forms, target, limit)[:MAX_WINOGRAD]
-    if _is_plain_convolution(workload):
-        large = (form for form in wide if _stored_bytes(form) >= MIN_NARROW_BYTES and _is_accurate_narrow(form, max_rel_error))
-        narrow = _ranked([_with_attributes(form, weight_bytes=NARROW_BYTES) for form in large], target, limit)[:MAX_NARROW]
-    return (*wide, *narrow)
+    large = (form for form in wide if _stored_bytes(form) >= MIN_NARROW_BYTES and _is_accurate_narrow(form, max_rel_error))
+    narrow = _ranked([_with_attributes(form, weight_bytes=NARROW_BYTES) for form in large], target, limit)
+    return (*wide, *narrow[:MAX_NARROW])
 
 
 def _ranked(forms: Sequence[Workload], target: Target, limit: float) -> list[Workload]:
@@ -76,8 +77,8 @@ def _ranked(forms: Sequence[Workload], target: Target, limit: float) -> list[Wor
 
 def _stored_bytes(workload: Workload) -> float:
     """Of the weights as the kernel reads them."""
-    anchor = workload.ops[workload.anchor]
-    return weight_growth(workload) * workload.arguments[anchor.inputs[1][1]].type.size_bytes
+    weight = workload.arguments[workload.ops[workload.anchor].inputs[1][1]].type
+    return weight_growth(workload) * weight.size_bytes
 
 
 def predicted_cycles(workload: Workload, target: Target) -> float:
@@ -123,28 +124,22 @@ def _convolution(workload: Workload) -> _Convolution | None:
     return _Convolution(data[0], data[1] * (block or 1), -(-weight[0] // block_out) * block_out, out_size, (weight[2], weight[3]), (sy, sx))
 
 
-def _is_plain_convolution(workload: Workload) -> bool:
-    """Whether the anchor is a direct convolution of one group with constant weights, to a blocked layout."""
+def _dense_convolution(workload: Workload) -> _Convolution | None:
+    """The extents of a direct convolution of one group, to a blocked layout, with constant weights that are kept as they are."""
     anchor = workload.ops[workload.anchor]
-    if anchor.op != "conv2d" or anchor.attributes["groups"] != 1 or "weight_bytes" in anchor.attributes or _convolution(workload) is None:
-        return False
-    weight = workload.arguments[anchor.inputs[1][1]]
-    return weight.constant and weight.type.dtype == FLOAT32
-
-
-def _winograd_convolution(workload: Workload) -> _Convolution | None:
-    """The extents of a direct convolution that has Winograd forms."""
-    anchor = workload.ops[workload.anchor]
-    if anchor.op != "conv2d" or anchor.attributes["groups"] != 1:
-        return None
-    if max(anchor.attributes["strides"]) > 2 or set(anchor.attributes["dilations"]) != {1}:
-        return None
-    weight = workload.arguments[anchor.inputs[1][1]]
-    plain = channel_block(str(anchor.attributes["layout"])) == 0
-    if anchor.inputs[1][0] != "arg" or not weight.constant or min(weight.type.shape[: 1 if plain else 2]) < MIN_CHANNELS:
+    if anchor.op != "conv2d" or anchor.attributes["groups"] != 1 or "weight_bytes" in anchor.attributes:
         return None
     found = _convolution(workload)
-    return found if found is not None and max(found.taps) > 1 and all(taps in WINOGRAD_TILES for taps in found.taps) else None
+    return found if found is not None and workload.arguments[anchor.inputs[1][1]].constant else None
+
+
+def _has_winograd_forms(workload: Workload, convolution: _Convolution) -> bool:
+    anchor = workload.ops[workload.anchor]
+    if max(convolution.strides) > 2 or set(anchor.attributes["dilations"]) != {1}:
+        return False
+    plain = channel_block(str(anchor.attributes["layout"])) == 0
+    channels = workload.arguments[anchor.inputs[1][1]].type.shape[: 1 if plain else 2]
+    return min(channels) >= MIN_CHANNELS and max(convolution.taps) > 1 and all(taps in WINOGRAD_TILES for taps in convolution.taps)
 
 
 def _tiles(convolution: _Convolution, max_rel_error: float) -> Iterator[tuple[int, int]]:
@@ -167,6 +162,8 @@ def _typical_error(products: int) -> float:
 def _is_accurate_narrow(form: Workload, max_rel_error: float) -> bool:
     """Whether a form with whole weights has a narrow one, and whether its typical error is within the limit."""
     anchor, convolution = form.ops[form.anchor], _convolution(form)
+    if form.arguments[anchor.inputs[1][1]].type.dtype != FLOAT32:
+        return False
     if anchor.op == "conv2d" or convolution is None:
         return ERROR_OF_NARROW[1] <= max_rel_error
     shorter, longer = sorted(int(size) + taps - 1 for size, taps in zip(anchor.attributes["tile"], convolution.taps, strict=True))

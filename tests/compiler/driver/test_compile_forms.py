@@ -181,6 +181,11 @@ def test_narrow_forms_err_no_more_than_is_said_of_them(tile: tuple[int, int] | N
     assert 1e-6 < error_of(workload) <= said
 
 
+@pytest.mark.parametrize("tile", [(4, 4), (6, 6)], ids=str)
+def test_narrow_weights_of_larger_tiles_would_err_more_than_is_allowed(tile: tuple[int, int]) -> None:
+    assert error_of(narrow(winograd(conv((1, 4, 14, 14, 16), (64, 64, 3, 3), **BLOCKED), *tile))) > 1e-4
+
+
 def error_of(workload: Workload) -> float:
     """Of the default schedule, as a share of the largest output."""
     rng = np.random.default_rng(7)
