@@ -69,13 +69,17 @@ class Structure:
             name = readers[0]
         return name
 
-    def upstream(self, name: str) -> set[str]:
+    def upstream(self, name: str) -> frozenset[str]:
         """Computed stages that `name` needs, itself not included."""
-        result: set[str] = set()
-        for source in producers(self.stages[name]):
-            if source.name in self.stages and source.name not in result:
-                result |= {source.name} | self.upstream(source.name)
-        return result
+        return self._upstream[name]
+
+    @cached_property
+    def _upstream(self) -> dict[str, frozenset[str]]:
+        found: dict[str, frozenset[str]] = {}
+        for name, tensor in self.stages.items():
+            direct = [source.name for source in producers(tensor) if source.name in self.stages]
+            found[name] = frozenset(direct).union(*(found[source] for source in direct))
+        return found
 
 
 def structure_of(workload: Workload) -> Structure:

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable
+from functools import lru_cache
 from math import inf
 
 import numpy as np
@@ -18,6 +19,7 @@ from tuner.task import Task, operation_count
 ABANDON_RATIO = 3.0  # slower than this times the best: given up after one call
 CONTENDER_RATIO = 1.15  # slower than this times the best: no winner, however rough the time
 KEPT_BUILDS = 8  # of the fastest candidates, so that they need not be built again to be timed against each other
+KEPT_SCHEDULES = 64  # of the candidates on their way: asked for when they are built, and again when they are recorded
 
 
 class TuningTask:
@@ -37,6 +39,7 @@ class TuningTask:
         self._best: Candidate | None = None
         self._unlearnt: list[tuple[Candidate, Measurement]] = []
         self._builds: dict[Candidate, Built] = {}
+        self._schedule = lru_cache(maxsize=KEPT_SCHEDULES)(task.space.schedule)
 
     def resume(self, records: Iterable[Record]) -> None:
         """Take over what earlier sessions measured; what this version of the space would build otherwise, or not at all, is left out."""
@@ -75,7 +78,7 @@ class TuningTask:
         return left[:count]
 
     def request(self, candidate: Candidate) -> BuildRequest:
-        return BuildRequest(workload=self.task.workload, schedule=self.task.space.schedule(candidate), target=self.task.target)
+        return BuildRequest(workload=self.task.workload, schedule=self._schedule(candidate), target=self.task.target)
 
     def limits(self, *, with_reading: bool = False) -> RunLimits:
         """For the next candidate: it is verified if it would be the best, and the first one always."""
