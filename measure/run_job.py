@@ -15,7 +15,7 @@ import numpy as np
 
 from compiler.codegen import Artifact
 from compiler.codegen.llvm import load_objects
-from compiler.driver import BoundKernel, LoadedKernel
+from compiler.driver import BoundKernel, ColdMemory, LoadedKernel
 from compiler.runtime import ThreadPool, native_runtime
 from compiler.workload import Workload
 from measure.frames import Frame
@@ -31,10 +31,11 @@ CASES_BYTES = 512 << 20  # of reference cases are kept; every fork copies the pa
 
 
 class RunJobs:
-    """Holds the reference cases of the workloads that were measured last."""
+    """Holds the reference cases of the workloads that were measured last, and the memory from which weights come cold."""
 
     def __init__(self) -> None:
         self._cases: OrderedDict[tuple[str, int], ReferenceCase] = OrderedDict()
+        self._cold: ColdMemory | None = None
 
     def warm_up(self) -> None:
         load_objects((), native_runtime().symbols)
@@ -44,7 +45,10 @@ class RunJobs:
     def prepare(self, job: Frame) -> bool:
         known = (job.header["workload"], job.header["seed"]) in self._cases
         self._case(job.header)
-        return not known
+        missing = job.header["footprint"] > (self._cold.size_bytes if self._cold else 0)
+        if missing:
+            self._cold = ColdMemory(job.header["footprint"])
+        return missing or not known
 
     def handle(self, job: Frame) -> Frame:
         """`{"workload", "seed", "threads", "footprint", "sampling", "sizes", "limits" or "rounds"}`, and the artifacts themselves."""
@@ -53,7 +57,7 @@ class RunJobs:
             constants = {position for position, argument in enumerate(case.workload.arguments) if argument.constant}
             kernels = [
                 LoadedKernel(artifact, pool).prepare(
-                    case.inputs, case.workload.output_types, constants=constants, footprint_bytes=job.header["footprint"]
+                    case.inputs, case.workload.output_types, constants=constants, cold=self._cold if job.header["footprint"] else None
                 )
                 for artifact in _artifacts(job)
             ]

@@ -33,7 +33,7 @@ class RunnerOptions:
     """threads: what a kernel runs on; None: as many as its target has cores. memory_bytes: of a child, beyond inputs and reference.
 
     footprint_bytes: of the weights of the model that the kernels belong to; each call then finds its own as cold as they would be there.
-    0: the weights of a kernel stay in the caches from call to call.
+    Memory of this size is kept. 0: the weights of a kernel stay in the caches from call to call.
     comparison_secs, comparison_rounds: the length and largest number of samples when the best candidates are timed against each other.
     jobs_per_child: candidates that are timed in one process before a fresh one is forked. cores: those of the timing; empty: all.
     """

@@ -1,6 +1,7 @@
 """The whole path: workload or graph in, running code out. The top of `compiler`; `measure` and `tilewright` stand on it."""
 
 from compiler.driver.choose_variant import VariantChoice, choose_variant
+from compiler.driver.cold_memory import ColdMemory
 from compiler.driver.compile_kernel import compile_kernel
 from compiler.driver.compile_kernels import KernelRequest, compile_kernels
 from compiler.driver.compile_model import compile_model
@@ -11,6 +12,7 @@ from compiler.driver.schedule_choice import DefaultSchedule, NoSchedules, Schedu
 
 __all__ = [
     "BoundKernel",
+    "ColdMemory",
     "DefaultSchedule",
     "KernelRequest",
     "LoadedKernel",

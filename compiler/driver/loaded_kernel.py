@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 
 from compiler.codegen import Artifact
 from compiler.codegen.llvm import LoadedObjects, load_objects
+from compiler.driver.cold_memory import ColdMemory, ColdWeights
 from compiler.lower import Param, ParamRole
 from compiler.runtime import ThreadPool, align_up, allocate_bytes, native_runtime
 from compiler.tensor_type import TensorType
 
 Array = NDArray[Any]
-MAX_COPIES = 64
 KernelFunction = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p)
 
 
@@ -36,26 +36,34 @@ class LoadedKernel:
         output_types: Sequence[TensorType] = (),
         *,
         constants: Collection[int] = (),
-        footprint_bytes: int = 0,
+        cold: ColdMemory | None = None,
     ) -> "BoundKernel":
         """Copies the workload's arguments into aligned buffers and packs the constant ones; `ValueError` where one has the wrong size.
 
         output_types: the workload's, for the shapes of `BoundKernel.outputs`; without them every output has one axis.
-        footprint_bytes: timed calls take turns with copies of the packed constants and of the arguments `constants` that fill about so
-        many bytes together, as the weights of a whole model do: by the time of the next call, the caches have forgotten them.
+        cold: timed calls take from here what stands for the packed constants and for the arguments `constants`, if all of these are
+        floats (an integer may be an index) and as far as there is room for them.
         """
         buffers = _Buffers((*self.artifact.params, *self.artifact.pack_params), arguments)
         if self._pack:
             call_kernel(self._pack, buffers.addresses(self.artifact.pack_params), self.pool)
-        weights = [
-            param
-            for param in self.artifact.params
-            if param.role is ParamRole.PACKED or (param.role is ParamRole.ARGUMENT and param.index in constants)
-        ]
-        size = sum(align_up(param_bytes(param)) for param in weights)
-        copies = min(MAX_COPIES, -(-footprint_bytes // size)) if size else 1
-        params = [buffers.addresses(self.artifact.params), *(buffers.copy(self.artifact.params, weights) for _ in range(copies - 1))]
-        return BoundKernel(self.artifact, self.pool, self._code, buffers, params, output_types)
+        params = buffers.addresses(self.artifact.params)
+        sizes = self._weight_sizes(constants)
+        fits = cold is not None and 0 < sum(map(align_up, sizes.values())) <= cold.size_bytes
+        weights = ColdWeights(cold, params, sizes) if cold is not None and fits else None
+        return BoundKernel(self.artifact, self.pool, self._code, buffers, params, output_types, weights)
+
+    def _weight_sizes(self, constants: Collection[int]) -> dict[int, int]:
+        """Bytes of the parameters that hold weights, by their positions; none where a constant argument is no float."""
+        every = (*self.artifact.params, *self.artifact.pack_params)
+        given = [param for param in every if param.role is ParamRole.ARGUMENT and param.index in constants]
+        if any(np.dtype(param.buffer.dtype).kind != "f" for param in given):
+            return {}
+        return {
+            position: param_bytes(param)
+            for position, param in enumerate(self.artifact.params)
+            if param.role is ParamRole.PACKED or param in given
+        }
 
 
 class BoundKernel:
@@ -67,8 +75,9 @@ class BoundKernel:
         pool: ThreadPool,
         code: LoadedObjects,
         buffers: "_Buffers",
-        params: "Sequence[ctypes.Array[Any]]",
+        params: "ctypes.Array[Any]",
         output_types: Sequence[TensorType],
+        weights: ColdWeights | None,
     ) -> None:
         self._artifact = artifact
         self._pool = pool
@@ -77,23 +86,19 @@ class BoundKernel:
         self._output_types = tuple(output_types)
         self._main = code.address(artifact.symbol)
         self._params = params
-        self._turn = 0
+        self._weights = weights
 
     def run(self) -> None:
-        call_kernel(self._main, self._params[0], self._pool)
+        call_kernel(self._main, self._params, self._pool)
 
     def time(self, number: int) -> float:
-        """Mean seconds per call over `number` calls, in a native loop; with copies of the constants, one call after the other."""
-        if len(self._params) == 1:
-            return self._time(0, number)
-        total = 0.0
-        for _ in range(number):
-            self._turn = (self._turn + 1) % len(self._params)
-            total += self._time(self._turn, 1)
-        return total / number
+        """Mean seconds per call over `number` calls, in a native loop; with cold weights one by one, and with outputs of no use."""
+        if self._weights is None:
+            return self._time(ctypes.addressof(self._params), number)
+        return sum(self._time(self._weights.next_params(), 1) for _ in range(number)) / number
 
-    def _time(self, turn: int, number: int) -> float:
-        return self._pool.runtime.time_calls(self._main, ctypes.addressof(self._params[turn]), self._pool.address, number)
+    def _time(self, params: int, number: int) -> float:
+        return self._pool.runtime.time_calls(self._main, params, self._pool.address, number)
 
     def outputs(self) -> list[Array]:
         """The output buffers themselves, in order: views that the next call overwrites."""
@@ -119,7 +124,6 @@ class _Buffers:
             total += align_up(size)
         self._offsets = offsets
         self._memory = allocate_bytes(total)
-        self._copies: list[NDArray[np.uint8]] = []
         for param in params:
             if param.role is ParamRole.ARGUMENT:
                 self._fill(param, arguments)
@@ -137,20 +141,6 @@ class _Buffers:
     def array(self, param: Param) -> Array:
         start = self._offsets[(param.role, param.index)]
         return self._memory[start : start + param_bytes(param)].view(param.buffer.dtype).reshape(param.buffer.shape)
-
-    def copy(self, params: Sequence[Param], copied: Sequence[Param]) -> "ctypes.Array[Any]":
-        """Addresses like those of `addresses`, with the params `copied` in memory of their own."""
-        memory = allocate_bytes(sum(align_up(param_bytes(param)) for param in copied))
-        self._copies.append(memory)
-        places: dict[tuple[ParamRole, int], int] = {}
-        start = 0
-        for param in copied:
-            size = param_bytes(param)
-            memory[start : start + size] = self.array(param).reshape(-1).view(np.uint8)
-            places[(param.role, param.index)] = memory.ctypes.data + start
-            start += align_up(size)
-        usual = self.addresses(params)
-        return type(usual)(*(places.get((param.role, param.index), usual[position]) for position, param in enumerate(params)))
 
     def addresses(self, params: Sequence[Param]) -> "ctypes.Array[Any]":
         base = self._memory.ctypes.data

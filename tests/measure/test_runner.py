@@ -149,7 +149,7 @@ def test_a_crash_in_a_comparison_is_told_for_all(runner: LocalRunner) -> None:
 
 
 def test_cold_weights_are_timed_and_verified() -> None:
-    """As many copies of the weights as a model would have, in turns: the answer is the same, and counts."""
+    """Timed calls compute nothing of use; what is verified is a call with the kernel's own weights."""
     workload = matmul((4, 256), (256, 64))
     request = BuildRequest(workload=workload, schedule=default_schedule(workload, TARGET, 1), target=TARGET)
     built = Built(request=request, artifact=compile_kernel(workload, request.schedule, TARGET), build_secs=0.0)
