@@ -36,7 +36,7 @@ class ColdMemory:
         return len(self._memory)
 
     def take(self, size_bytes: int) -> int:
-        """The address of so many bytes, those that were taken longest ago; at most `size_bytes` of them."""
+        """The address of so many bytes, those that were taken longest ago; no more than there are."""
         if self._next + size_bytes > len(self._memory):
             self._next = 0
         address: int = self._memory.ctypes.data + self._next

@@ -18,6 +18,7 @@ from compiler.runtime import ThreadPool, align_up, allocate_bytes, native_runtim
 from compiler.tensor_type import TensorType
 
 Array = NDArray[Any]
+WEIGHT_KINDS = "fu"  # floats, and the parts of narrow ones; signed integers may be indices
 KernelFunction = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p)
 
 
@@ -41,8 +42,8 @@ class LoadedKernel:
         """Copies the workload's arguments into aligned buffers and packs the constant ones; `ValueError` where one has the wrong size.
 
         output_types: the workload's, for the shapes of `BoundKernel.outputs`; without them every output has one axis.
-        cold: timed calls take from here what stands for the packed constants and for the arguments `constants`, if all of these are
-        floats (an integer may be an index) and as far as there is room for them.
+        cold: timed calls take from here what stands for the packed constants and for the arguments `constants`, if none of them may be
+        an index, and if it is large enough.
         """
         buffers = _Buffers((*self.artifact.params, *self.artifact.pack_params), arguments)
         if self._pack:
@@ -54,16 +55,16 @@ class LoadedKernel:
         return BoundKernel(self.artifact, self.pool, self._code, buffers, params, output_types, weights)
 
     def _weight_sizes(self, constants: Collection[int]) -> dict[int, int]:
-        """Bytes of the parameters that hold weights, by their positions; none where a constant argument is no float."""
+        """Bytes of the parameters that hold weights, by their positions; none where one, or what it is packed from, may be an index."""
         every = (*self.artifact.params, *self.artifact.pack_params)
-        given = [param for param in every if param.role is ParamRole.ARGUMENT and param.index in constants]
-        if any(np.dtype(param.buffer.dtype).kind != "f" for param in given):
+        weights = [param for param in every if param.role is ParamRole.PACKED or _is_constant(param, constants)]
+        if any(np.dtype(param.buffer.dtype).kind not in WEIGHT_KINDS for param in weights):
             return {}
-        return {
-            position: param_bytes(param)
-            for position, param in enumerate(self.artifact.params)
-            if param.role is ParamRole.PACKED or param in given
-        }
+        return {position: param_bytes(param) for position, param in enumerate(self.artifact.params) if param in weights}
+
+
+def _is_constant(param: Param, constants: Collection[int]) -> bool:
+    return param.role is ParamRole.ARGUMENT and param.index in constants
 
 
 class BoundKernel:
