@@ -12,6 +12,7 @@ from tests.records_db.tuning_client import SIZES
 SCRIPT = Path(__file__).parent / "tuning_client.py"
 ROOT = Path(__file__).parents[2]
 CLIENTS, TRIALS, KILLED_AFTER = 4, 60, 20
+MOST_BEFORE = 2000  # of the 2,970 candidates: a client may get far before it is killed on a busy machine
 
 
 def start(url: str, seed: int, trials: int) -> subprocess.Popen[str]:
@@ -66,7 +67,7 @@ def test_four_clients_tune_into_one_database(url: str) -> None:
 
 
 def test_a_killed_client_goes_on_with_what_all_have_measured(url: str) -> None:
-    client = start(url, 0, 10_000)
+    client = start(url, 0, MOST_BEFORE)
     kill_in_the_midst(client)
     with Database(url) as database:
         before = {(record.workload.key, record.key) for record in database.records()}
