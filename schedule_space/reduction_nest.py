@@ -125,12 +125,13 @@ class ReductionNest:
 
     @cached_property
     def packable(self) -> dict[str, Packing]:
-        """Arguments that can be packed so that the vectors of one block of the vector axis follow each other."""
+        """What can be packed so that the vectors of one block of the vector axis follow each other: arguments, and narrow weights."""
         found: dict[str, Packing] = {}
         vector, reduction = Var(self.axes[-1].name), {axis.name for axis in self.reduction}
         for load in loads_of(self.stage):
             name, rank = load.buffer.name, len(load.indices)
-            if name in self.structure.stages or name in found or not self.splits_vector:
+            computed = name in self.structure.stages and name != self.structure.narrow_weight
+            if computed or name in found or not self.splits_vector:
                 continue
             own = [axis for axis, index in enumerate(load.indices) if index == vector]
             inner = [axis for axis, index in enumerate(load.indices) if isinstance(index, Var) and index.name in reduction]

@@ -18,7 +18,7 @@ from compiler.schedule import (
     Unroll,
     Vectorize,
 )
-from schedule_space.root_stage import schedule_narrow, schedule_packing, schedule_root_stage, vectorize_last
+from schedule_space.root_stage import packed_shape, schedule_narrow, schedule_packing, schedule_root_stage, vectorize_last
 from schedule_space.structure import data_axes
 from schedule_space.tile_plan import TilePlan
 
@@ -81,8 +81,17 @@ def tiled_steps(plan: TilePlan) -> Iterator[Step]:
         if name != narrow:
             yield Prefetch(f"{name}.packed" if name in plan.packed else name, plan.prefetch)
     if narrow:
-        yield from schedule_narrow(narrow, structure.stages[narrow].shape, plan.prefetch if narrow in nest.streamed else 0, target)
+        yield from _narrow_weight(plan, narrow)
     yield from _root_stages(plan)
+
+
+def _narrow_weight(plan: TilePlan, name: str) -> Iterator[Step]:
+    nest = plan.nest
+    shape, ahead = nest.structure.stages[name].shape, plan.prefetch if name in nest.streamed else 0
+    if name in plan.packed:
+        yield from schedule_narrow(f"{name}.packed", packed_shape(shape, *nest.packable[name]), ahead, nest.target)
+    else:
+        yield from schedule_narrow(name, shape, ahead, nest.target)
 
 
 def _inline_around(plan: TilePlan) -> Iterator[Step]:

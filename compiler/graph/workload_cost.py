@@ -68,10 +68,10 @@ def workload_bytes(workload: Workload) -> int:
 def weight_growth(workload: Workload) -> float:
     """Bytes of the weights as the kernel reads them over those of the argument: more than 1 for transformed ones, less for narrow ones."""
     anchor = workload.ops[workload.anchor]
-    if anchor.op not in ("conv2d", "winograd_conv2d") or anchor.inputs[1][0] != "arg":
+    if anchor.op not in ("conv2d", "winograd_conv2d", "matmul") or anchor.inputs[1][0] != "arg":
         return 1.0
     share = float(anchor.attributes.get("weight_bytes", 4)) / 4
-    if anchor.op == "conv2d":
+    if anchor.op != "winograd_conv2d":
         return share
     kernel = workload.arguments[anchor.inputs[1][1]].type.shape[2:]
     axes = zip(anchor.attributes["tile"], kernel, anchor.attributes["strides"], strict=True)

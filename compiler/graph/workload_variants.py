@@ -1,9 +1,9 @@
 """The algorithms that a workload can be computed by, each a workload of its own with its own space. In: Workload. Out: Workloads.
 
 A convolution of blocked activations with stride 1 or 2 has Winograd forms F(my x mx, r x s) beside the direct one. Convolutions with large
-weights have forms that keep these in three bytes each (`te/narrow_float.py`), for weights that come from memory at every call. Which is
-best depends on the shape and on the device, so they are tuned side by side, and the driver takes the fastest
-(`compiler/driver/choose_variant.py`).
+weights, and products of few rows with large matrices, have forms that keep these in three bytes each (`te/narrow_float.py`), for weights
+that come from memory at every call. Which is best depends on the shape and on the device, so they are tuned side by side, and the driver
+takes the fastest (`compiler/driver/choose_variant.py`).
 """
 
 from collections.abc import Iterator, Sequence
@@ -58,7 +58,7 @@ def workload_variants(workload: Workload, target: Target, max_rel_error: float =
     """
     convolution = _dense_convolution(workload)
     if convolution is None:
-        return (workload,)
+        return (workload, *_narrow_product(workload, target, max_rel_error))
     limit = MAX_RATIO * predicted_cycles(workload, target)
     wide = [workload]
     if _has_winograd_forms(workload, convolution):
@@ -67,6 +67,15 @@ def workload_variants(workload: Workload, target: Target, max_rel_error: float =
     large = (form for form in wide if _stored_bytes(form) >= MIN_NARROW_BYTES and _is_accurate_narrow(form, max_rel_error))
     narrow = _ranked([_with_attributes(form, weight_bytes=NARROW_BYTES) for form in large], target, limit)
     return (*wide, *narrow[:MAX_NARROW])
+
+
+def _narrow_product(workload: Workload, target: Target, max_rel_error: float) -> tuple[Workload, ...]:
+    """The form with narrow weights of a matrix product whose time goes into reading them."""
+    large = _product(workload) is not None and _stored_bytes(workload) >= MIN_NARROW_BYTES and ERROR_OF_NARROW[1] <= max_rel_error
+    if not large or "weight_bytes" in workload.ops[workload.anchor].attributes:
+        return ()
+    form = _with_attributes(workload, weight_bytes=NARROW_BYTES)
+    return (form,) if predicted_cycles(form, target) < predicted_cycles(workload, target) else ()
 
 
 def _ranked(forms: Sequence[Workload], target: Target, limit: float) -> list[Workload]:
@@ -82,22 +91,23 @@ def _stored_bytes(workload: Workload) -> float:
 
 
 def predicted_cycles(workload: Workload, target: Target) -> float:
-    """Of the anchor of a form, as far as forms of one convolution differ; 0 for what has one form.
+    """Of the anchor of a form, as far as forms of one workload differ; 0 for what has one form.
 
     The weights come from beyond the caches of a core, and its cores share the way to them: with more cores, forms with few weights gain.
     """
     anchor = workload.ops[workload.anchor]
+    weight_bytes = int(anchor.attributes.get("weight_bytes", 4))
     convolution = _convolution(workload)
     if convolution is None:
-        return 0.0
+        sizes = _product(workload)
+        return 0.0 if sizes is None else _product_cycles(*sizes, weight_bytes, target)
     lanes = target.vector_lanes
     pixels = convolution.batch * convolution.out_size[0] * convolution.out_size[1]
     taps = convolution.kernel[0] * convolution.kernel[1]
     weights = convolution.in_channels * convolution.out_channels
-    weight_bytes = int(anchor.attributes.get("weight_bytes", 4))
-    slower = NARROW_ARITHMETIC if weight_bytes == NARROW_BYTES else 1.0
     if anchor.op == "conv2d":
-        return slower * pixels * taps * weights / (2 * lanes * target.cores) + weight_bytes * taps * weights / BYTES_PER_CYCLE
+        return _product_cycles(pixels, taps * weights, weight_bytes, target)
+    slower = NARROW_ARITHMETIC if weight_bytes == NARROW_BYTES else 1.0
     my, mx = (int(size) for size in anchor.attributes["tile"])
     tiles = convolution.batch * -(-convolution.out_size[0] // my) * -(-convolution.out_size[1] // mx)
     products, phases = (my + convolution.taps[0] - 1) * (mx + convolution.taps[1] - 1), prod(convolution.strides)
@@ -106,6 +116,24 @@ def predicted_cycles(workload: Workload, target: Target) -> float:
     vectors = tiles * products * (phases * convolution.in_channels + convolution.out_channels) / lanes
     transforms = vectors * (PLAIN_CYCLES if channel_block(str(anchor.attributes["layout"])) == 0 else TRANSFORM_CYCLES)
     return (arithmetic + transforms) / target.cores + weight_bytes * products * weights / BYTES_PER_CYCLE
+
+
+def _product_cycles(rows: int, weights: int, weight_bytes: int, target: Target) -> float:
+    """Of `rows` times a matrix of `weights` numbers."""
+    slower = NARROW_ARITHMETIC if weight_bytes == NARROW_BYTES else 1.0
+    return slower * rows * weights / (2 * target.vector_lanes * target.cores) + weight_bytes * weights / BYTES_PER_CYCLE
+
+
+def _product(workload: Workload) -> tuple[int, int] | None:
+    """Rows and numbers of the matrix, if the anchor multiplies by a constant matrix of float32."""
+    anchor = workload.ops[workload.anchor]
+    if anchor.op != "matmul" or any(source != "arg" for source, _ in anchor.inputs):
+        return None
+    data, weight = (workload.arguments[index] for _, index in anchor.inputs)
+    if not weight.constant or len(weight.type.shape) != 2 or weight.type.dtype != FLOAT32:
+        return None
+    inner = weight.type.shape[1 if anchor.attributes["transpose_b"] else 0]
+    return data.type.element_count // inner, weight.type.element_count
 
 
 def _convolution(workload: Workload) -> _Convolution | None:

@@ -2,6 +2,8 @@
 
 Attributes: transpose_a, transpose_b: whether the last two axes of that input are swapped before the product. Inputs of one axis are a row
 (left) or a column (right), whose axis the result lacks; they are never transposed.
+weight_bytes: 4, or 3 where the right input, a matrix of float32, is rounded to three bytes per number (`te/narrow_float.py`); 4 if it is
+missing. The inner stage `{name}.weight` holds the rounded matrix.
 """
 
 from collections.abc import Sequence
@@ -11,8 +13,8 @@ import numpy as np
 from compiler.ops.operator import Array, Attributes, FusionKind, Operator, register_operator
 from compiler.ops.precision import in_float64
 from compiler.ops.type_rules import require, require_count, require_kind, require_same_dtype
-from compiler.te import Expr, Tensor, compute, reduce_axis, sum_over
-from compiler.tensor_type import TensorType
+from compiler.te import NARROW_BYTES, Expr, Tensor, compute, reduce_axis, round_to_narrow, sum_over
+from compiler.tensor_type import FLOAT32, TensorType
 
 
 def _matrices(inputs: Sequence[TensorType], attributes: Attributes) -> tuple[tuple[int, ...], tuple[int, ...]]:
@@ -35,14 +37,29 @@ def _infer(inputs: Sequence[TensorType], attributes: Attributes) -> tuple[Tensor
     except ValueError:
         batch = None
     require(batch is not None, "matmul", "the batch axes broadcast together", inputs)
+    if "weight_bytes" in attributes and attributes["weight_bytes"] != FLOAT32.itemsize:
+        fits = _is_narrow(attributes) and inputs[1].dtype == FLOAT32 and len(inputs[1].shape) == 2
+        require(fits, "matmul", "weights take 4 bytes, or 3 where they are a matrix of float32", inputs)
     rows = () if len(inputs[0].shape) == 1 else (left[-2],)
     columns = () if len(inputs[1].shape) == 1 else (right[-1],)
     return (TensorType((*(batch or ()), *rows, *columns), inputs[0].dtype),)
 
 
+def _is_narrow(attributes: Attributes) -> bool:
+    return attributes.get("weight_bytes") == NARROW_BYTES
+
+
 def _compute(name: str, inputs: Sequence[Tensor], attributes: Attributes) -> tuple[Tensor, ...]:
     a, b = inputs
     out = _infer([a.type, b.type], attributes)[0].shape
+    if _is_narrow(attributes):
+        whole = b
+        b = compute(
+            whole.shape,
+            lambda *indices: round_to_narrow(whole[indices]),
+            f"{name}.weight",
+            ("n", "k") if attributes["transpose_b"] else ("k", "n"),
+        )
     has_rows, has_columns = len(a.shape) > 1, len(b.shape) > 1
     batch_rank = len(out) - has_rows - has_columns
     k = reduce_axis(_matrices([a.type, b.type], attributes)[0][-1], "k")

@@ -48,7 +48,7 @@ def winograd(direct: Workload, *tile: int) -> Workload:
 
 
 def narrow(base: Workload) -> Workload:
-    """The workload of a convolution with its weights in three bytes each."""
+    """The workload of a convolution or a product with its weights in three bytes each."""
     at = base.anchor
     form = GroupOp(base.ops[at].op, base.ops[at].inputs, {**base.ops[at].attributes, "weight_bytes": 3})
     return Workload(base.arguments, (*base.ops[:at], form, *base.ops[at + 1 :]), at)
@@ -141,6 +141,11 @@ WORKLOADS: dict[str, Workload] = {
     "matmul_constant": matmul((7, 13), (13, 11)),
     "matmul_row": matmul((1, 17), (11, 17), transpose_b=True),
     "matmul_streamed": matmul((2, 56), (56, 160)),
+    "matmul_narrow": narrow(matmul((7, 13), (13, 37))),
+    "matmul_narrow_row": narrow(matmul((1, 17), (43, 17), transpose_b=True)),
+    "matmul_narrow_streamed": narrow(matmul((2, 56), (56, 160))),
+    "matmul_narrow_vector": narrow(matmul((2, 3, 9), (9, 3))),
+    "matmul_narrow_variable_weight": narrow(matmul((3, 9), (9, 21), constant=False)),
     "matmul_batched": matmul((2, 3, 5, 7), (2, 1, 7, 6), constant=False),
     "matmul_transposed": matmul((5, 7), (9, 5), constant=False, transpose_a=True, transpose_b=True),
     "matmul_column": matmul((9, 11), (11, 1)),

@@ -20,7 +20,7 @@ from compiler.tensor_type import TensorType
 from compiler.workload import Workload
 from schedule_space import default_schedule
 from tests.conformance.native_check import reference
-from tests.schedule_space.workloads import conv, narrow, winograd
+from tests.schedule_space.workloads import conv, matmul, narrow, winograd
 
 HOST = Target.parse("host")
 AVX2 = Target.parse("x86-64-v3")
@@ -181,6 +181,11 @@ def test_narrow_forms_err_no_more_than_is_said_of_them(tile: tuple[int, int] | N
     assert 1e-6 < error_of(workload) <= said
 
 
+@pytest.mark.parametrize("inner", [64, 4096])
+def test_narrow_products_err_no_more_than_is_said_of_them(inner: int) -> None:
+    assert 1e-6 < error_of(narrow(matmul((2, inner), (inner, 256)))) <= ERROR_OF_NARROW[1]
+
+
 @pytest.mark.parametrize("tile", [(4, 4), (6, 6)], ids=str)
 def test_narrow_weights_of_larger_tiles_would_err_more_than_is_allowed(tile: tuple[int, int]) -> None:
     assert error_of(narrow(winograd(conv((1, 4, 14, 14, 16), (64, 64, 3, 3), **BLOCKED), *tile))) > 1e-4
@@ -189,8 +194,8 @@ def test_narrow_weights_of_larger_tiles_would_err_more_than_is_allowed(tile: tup
 def error_of(workload: Workload) -> float:
     """Of the default schedule, as a share of the largest output."""
     rng = np.random.default_rng(7)
-    arguments = [np.maximum(rng.standard_normal((1, 4, 14, 14, 16)), 0).astype(np.float32)]
-    arguments.append((rng.standard_normal((64, 64, 3, 3)) / 24).astype(np.float32))
+    data, weight = (rng.standard_normal(argument.type.shape).astype(np.float32) for argument in workload.arguments)
+    arguments = [np.maximum(data, 0), weight / 24]
     with ThreadPool(1, native_runtime()) as pool:
         kernel = LoadedKernel(compile_kernel(workload, default_schedule(workload, HOST, 1), HOST), pool)
         bound = kernel.prepare(arguments, workload.output_types)

@@ -97,8 +97,8 @@ def test_no_forms(name: str) -> None:
     assert workload_variants(WITHOUT[name], AVX512) == (WITHOUT[name],)
 
 
-def test_what_is_no_convolution_has_no_prediction() -> None:
-    assert predicted_cycles(WITHOUT["a product"], AVX512) == 0.0
+def test_what_has_no_forms_has_no_prediction() -> None:
+    assert predicted_cycles(matmul((64, 64), (64, 64), constant=False), AVX512) == 0.0
     assert predicted_cycles(WITHOUT["plain layout"], AVX512) == 0.0
 
 
@@ -177,6 +177,20 @@ def test_large_weights_have_forms_of_three_bytes(name: str) -> None:
     assert cycles == sorted(cycles)
 
 
+@pytest.mark.parametrize(
+    "product",
+    [matmul((1, 1024), (1024, 1024)), matmul((1, 4096), (1000, 4096), transpose_b=True), matmul((2, 3, 512), (512, 512))],
+    ids=str,
+)
+def test_products_of_few_rows_with_large_matrices_have_one_of_three_bytes(product: Workload) -> None:
+    whole, form = workload_variants(product, AVX512)
+    assert (whole, form) == (product, narrow(product))
+    assert weight_growth(form) == 0.75
+    assert performed_flops(form) == workload_flops(form) == workload_flops(product)
+    assert predicted_cycles(form, AVX512) < predicted_cycles(product, AVX512)
+    assert workload_variants(product, AVX512, 0.9 * ERROR_OF_NARROW[1]) == (product,)
+
+
 def test_limits_on_the_error_of_narrow_weights() -> None:
     workload = LARGE["512 channels, 7x7"]
     for limit, largest in ((0.9 * ERROR_OF_NARROW[1], 0), (ERROR_OF_NARROW[1], 1), (ERROR_OF_NARROW[4], 4), (ERROR_OF_NARROW[6], 6)):
@@ -194,11 +208,15 @@ def test_limits_on_the_error_of_narrow_weights() -> None:
         blocked((1, 64, 7, 7, 16), (1024, 512, 3, 3), groups=2),
         conv((1, 256, 14, 14), (256, 256, 3, 3)),
         narrow(LARGE["1x1"]),
-        matmul((1, 1024), (1024, 1024)),
+        matmul((1, 500), (500, 500)),
+        matmul((1, 1024), (1024, 1024), constant=False),
+        matmul((1, 1024), (3, 1024, 1024)),
+        matmul((512, 1024), (1024, 1024)),
+        narrow(matmul((1, 1024), (1024, 1024))),
     ],
     ids=str,
 )
 def test_no_narrow_forms(workload: Workload) -> None:
-    """Of few or variable weights, of groups, of plain outputs, and of what is narrow already."""
+    """Of few or variable weights, of groups, of plain outputs, of products that are bound by arithmetic, and of what is narrow already."""
     forms = workload_variants(workload, AVX512)
     assert list(forms[1:]) == wide(forms[1:])
