@@ -51,13 +51,14 @@ class RunJobs:
         return missing or not known
 
     def handle(self, job: Frame) -> Frame:
-        """`{"workload", "seed", "threads", "footprint", "sampling", "sizes", "limits" or "rounds"}`, and the artifacts themselves."""
+        """`{"workload", "seed", "threads", "footprint", "cold", "sampling", "sizes", "limits" or "rounds"}`, and the artifacts."""
         case = self._case(job.header)
         with ThreadPool(job.header["threads"], native_runtime()) as pool:
             constants = {position for position, argument in enumerate(case.workload.arguments) if argument.constant}
+            from_memory = constants | set(job.header["cold"])
             kernels = [
                 LoadedKernel(artifact, pool).prepare(
-                    case.inputs, case.workload.output_types, constants=constants, cold=self._cold if job.header["footprint"] else None
+                    case.inputs, case.workload.output_types, constants=from_memory, cold=self._cold if job.header["footprint"] else None
                 )
                 for artifact in _artifacts(job)
             ]

@@ -10,6 +10,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass, field
 from typing import Any, Protocol
 
+from compiler.workload import Workload
 from fleet import Device, describe_host
 from measure.child_pool import ChildPool, Outcome, OutcomeKind
 from measure.child_server import ServerSettings
@@ -33,7 +34,8 @@ class RunnerOptions:
     """threads: what a kernel runs on; None: as many as its target has cores. memory_bytes: of a child, beyond inputs and reference.
 
     footprint_bytes: of the weights of the model that the kernels belong to; each call then finds its own as cold as they would be there.
-    Memory of this size is kept. 0: the weights of a kernel stay in the caches from call to call.
+    Memory of this size is kept. 0: the weights of a kernel stay in the caches from call to call. cold_arguments: positions of a workload's
+    arguments that each call finds as cold as its weights: the model's inputs.
     comparison_secs, comparison_rounds: the length and largest number of samples when the best candidates are timed against each other.
     jobs_per_child: candidates that are timed in one process before a fresh one is forked. cores: those of the timing; empty: all.
     """
@@ -43,6 +45,7 @@ class RunnerOptions:
     memory_bytes: int | None = field(default_factory=_half_of_memory_bytes)
     input_seed: int = 0
     footprint_bytes: int = 0
+    cold_arguments: Mapping[Workload, tuple[int, ...]] = field(default_factory=dict)
     sampling: SamplingOptions = field(default_factory=SamplingOptions)
     comparison_secs: float = 2e-3
     comparison_rounds: int = 32
@@ -119,6 +122,7 @@ class LocalRunner:
             "seed": self._options.input_seed,
             "threads": self._options.threads or request.target.cores,
             "footprint": self._options.footprint_bytes,
+            "cold": self._options.cold_arguments.get(request.workload, ()),
             "sampling": asdict(sampling),
         }
 

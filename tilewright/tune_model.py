@@ -3,14 +3,14 @@
 Below: `tuner/tune.py`, the loop. Who watches: `tilewright/tune_views`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from math import inf
 
 from compiler.driver import runs_here
 from compiler.errors import TargetError
-from compiler.graph import predicted_cycles, weight_growth, workload_variants
+from compiler.graph import Group, count_workloads, predicted_cycles, weight_growth, workload_variants
 from compiler.target import Target, host_cores
 from compiler.workload import Workload
 from measure import ArtifactBuilder, Builder, BuilderOptions, LocalRunner, RunnerOptions, place_workers
@@ -35,9 +35,13 @@ from tuner import (
 DEFAULT_TRIALS_PER_KERNEL = 64
 MOST_LOOKAHEAD = 32  # trials proposed ahead for the sake of many builders; the search learns of each that much later
 LEAST_GAIN = 0.002  # of the model's time, by one more minute: searching on is not worth its while
-# Weights that exceed the last-level cache come from memory at every call; kernels are timed with weights that are taken in a circle through
-# so many caches. In ResNet-18, of 109 MB, those of a kernel come at 41 to 45 GB/s; in a circle through twice the 32 MB of cache at 72,
-# through eight times as much at 47 (Zen 5, the cache shared with other machines).
+# Weights that do not stay in the last-level cache from one inference to the next come from memory. It holds activations as well, and a
+# virtual machine shares it with others: in MobileNet v2, of 14 MB, those of the dense layer come at 25 GB/s, like those of larger models,
+# from a cache of 32 MB that reads at 190 (Zen 4).
+CACHE_SHARE = 0.25  # of the last-level cache, beyond which a model's weights do not stay there
+# Kernels of such models are timed with weights that are taken in a circle through so many caches. In ResNet-18, of 109 MB, those of a
+# kernel come at 41 to 45 GB/s; in a circle through twice the 32 MB of cache at 72, through eight times as much at 47 (Zen 5, the cache
+# shared with other machines).
 CACHES_OF_MEMORY = 8
 MAX_FOOTPRINT = 1 << 30
 CACHES_OF_COPIES = 2  # on a board, which copies a kernel's weights for each trial
@@ -84,7 +88,8 @@ def tune(
     resolved = resolve_target(target, threads)
     if place is None and not runs_here(resolved):
         raise TargetError(f"candidates for {resolved.cpu} ({resolved.triple}) cannot be timed on this machine; tune for --target host")
-    workloads = model.workloads(resolved) if isinstance(model, Model) else model
+    groups = model.groups(resolved) if isinstance(model, Model) else ()
+    workloads = count_workloads(groups) if isinstance(model, Model) else model
     tasks = [
         with_seeds(task, database)
         for workload, calls in workloads.items()
@@ -106,7 +111,8 @@ def tune(
         lookahead=_lookahead(builders),
     )
     footprint_bytes = _footprint_bytes(_weight_bytes(workloads, resolved), resolved, is_here=place is None)
-    running = RunnerOptions(threads=resolved.cores, footprint_bytes=footprint_bytes)
+    cold = _input_arguments(groups, frozenset(model.inputs) if isinstance(model, Model) else frozenset(), resolved)
+    running = RunnerOptions(threads=resolved.cores, footprint_bytes=footprint_bytes, cold_arguments=cold)
     if place is not None:
         with _builder(builders) as builder, place.runner(builder, running) as (ahead, remote):
             return TuneResult.of(tune_tasks(tasks, ahead, remote, database, options, on_event))
@@ -134,7 +140,17 @@ def _footprint_bytes(weight_bytes: int, target: Target, *, is_here: bool) -> int
     """What timed calls take their weights from."""
     if not is_here:
         return min(weight_bytes, CACHES_OF_COPIES * target.l3_bytes)
-    return weight_bytes if weight_bytes <= target.l3_bytes else min(CACHES_OF_MEMORY * target.l3_bytes, MAX_FOOTPRINT)
+    return weight_bytes if weight_bytes <= CACHE_SHARE * target.l3_bytes else min(CACHES_OF_MEMORY * target.l3_bytes, MAX_FOOTPRINT)
+
+
+def _input_arguments(groups: Sequence[Group], inputs: Collection[str], target: Target) -> dict[Workload, tuple[int, ...]]:
+    """Which arguments are inputs of the model, and no indices, in all calls of a workload, by their positions; of each of its forms."""
+    positions: dict[Workload, set[int]] = {}
+    for group in groups:
+        kinds = [argument.type.dtype.kind for argument in group.workload.arguments]
+        own = {position for position, name in enumerate(group.arguments) if name in inputs and kinds[position] == "f"}
+        positions[group.workload] = positions.get(group.workload, own) & own
+    return {form: tuple(sorted(own)) for workload, own in positions.items() if own for form in workload_variants(workload, target)}
 
 
 def _weight_bytes(workloads: Mapping[Workload, int], target: Target) -> int:

@@ -1,12 +1,14 @@
 """Kernels that crash, hang, eat memory, end the process or compute nonsense: each is a status with its text, and the next one runs."""
 
-from collections.abc import Iterator
+import json
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import asdict, replace
+from typing import Any
 
 import pytest
 
-from compiler.driver import compile_kernel
+from compiler.driver import BoundKernel, ColdMemory, LoadedKernel, compile_kernel
 from compiler.target import Target
 from measure import (
     VERDICT_FACT,
@@ -16,8 +18,11 @@ from measure import (
     MeasureStatus,
     RunLimits,
     RunnerOptions,
+    SamplingOptions,
     Verdict,
+    run_job,
 )
+from measure.frames import Frame
 from schedule_space import default_schedule
 from tests.measure.planted_kernels import check_good, planted
 from tests.schedule_space.workloads import matmul
@@ -159,3 +164,29 @@ def test_cold_weights_are_timed_and_verified() -> None:
             check_good(measurement)
         check_good(cold.run(planted("good"), NO_LIMITS))
         assert cold.run(planted("wrong"), NO_LIMITS).status is MeasureStatus.WRONG_ANSWER
+
+
+@pytest.mark.parametrize("positions", [(), (0,)], ids=["warm input", "cold input"])
+def test_arguments_that_are_as_cold_as_weights(monkeypatch: pytest.MonkeyPatch, positions: tuple[int, ...]) -> None:
+    """A child is told which they are, and takes them from the memory of the weights."""
+    taken: list[set[int]] = []
+
+    class Watched(LoadedKernel):
+        def prepare(self, *arguments: Any, constants: Collection[int] = (), cold: ColdMemory | None = None) -> BoundKernel:
+            assert cold is not None
+            taken.append(set(constants))
+            return super().prepare(*arguments, constants=constants, cold=cold)
+
+    monkeypatch.setattr(run_job, "LoadedKernel", Watched)
+    workload = matmul((4, 256), (256, 64))
+    request = BuildRequest(workload=workload, schedule=default_schedule(workload, TARGET, 1), target=TARGET)
+    artifact = compile_kernel(workload, request.schedule, TARGET)
+    built = Built(request=request, artifact=artifact, build_secs=0.0)
+    with LocalRunner(RunnerOptions(threads=1, footprint_bytes=1 << 20, cold_arguments={workload: positions})) as runner:
+        check_good(runner.run(built, NO_LIMITS))
+        header = runner._job([built], SamplingOptions()) | {"sizes": [len(artifact.to_bytes())], "limits": asdict(NO_LIMITS)}
+    jobs = run_job.make_jobs()
+    job = Frame(json.loads(json.dumps(header)), artifact.to_bytes())
+    jobs.prepare(job)
+    assert jobs.handle(job).header["verification"]["passed"]
+    assert taken == [{1, *positions}]
