@@ -1,8 +1,11 @@
 """The native pool: every iteration once, from any number of threads and callers; its Python owner."""
 
 import ctypes
+import os
 import subprocess
+import sys
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -129,6 +132,44 @@ def test_threads_are_as_many_as_asked_for_and_end() -> None:
     assert len(threads_of_this_process() - before) == 3
     pool.close()
     assert threads_of_this_process() <= before
+
+
+def cores_of(thread: str) -> set[int]:
+    return os.sched_getaffinity(int(thread))
+
+
+@pytest.mark.skipif(sys.platform != "linux" or len(os.sched_getaffinity(0)) < 2, reason="two cores of Linux are needed")
+def test_workers_keep_off_the_callers_core() -> None:
+    """Where the system wakes a worker there it waits for its turn beside an idle core. They follow when the caller moves."""
+    everywhere = os.sched_getaffinity(0)
+    before = threads_of_this_process()
+    body = LoopBody(lambda *_: None)
+    parallel_for = ParallelFor(native_runtime().symbols["tw_parallel_for"])
+    try:
+        with ThreadPool(2, native_runtime()) as pool:
+            for core in [*everywhere, *everywhere]:
+                os.sched_setaffinity(0, {core})
+                time.sleep(2e-3)
+                parallel_for(pool.address, body, None, 64)
+                (worker,) = threads_of_this_process() - before
+                assert cores_of(worker) == everywhere - {core}
+    finally:
+        os.sched_setaffinity(0, everywhere)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells")
+def test_workers_that_share_one_core_with_the_caller_stay_there() -> None:
+    everywhere = os.sched_getaffinity(0)
+    before = threads_of_this_process()
+    body = LoopBody(lambda *_: None)
+    try:
+        os.sched_setaffinity(0, {min(everywhere)})
+        with ThreadPool(2, native_runtime()) as pool:
+            ParallelFor(native_runtime().symbols["tw_parallel_for"])(pool.address, body, None, 64)
+            (worker,) = threads_of_this_process() - before
+            assert cores_of(worker) == {min(everywhere)}
+    finally:
+        os.sched_setaffinity(0, everywhere)
 
 
 def test_a_pool_of_one_thread_has_no_native_object() -> None:
