@@ -16,7 +16,8 @@
  * that it had lost its core sleeps at once. How long a thread spins the next time depends on how that went.
  *
  * Workers keep off the caller's core. Where the system wakes a worker on that core, both stay there for several milliseconds, while the worker
- * waits for a turn and another core is idle: so it went for 4 to 23 of 40 timings of a kernel on two idle cores, which took twice as long.
+ * waits for a turn and another core is idle: so it went for up to 23 of 40 timings of a kernel on two cores that nobody else used, which took
+ * twice as long.
  */
 #define _GNU_SOURCE
 #include "tilewright_runtime.h"
