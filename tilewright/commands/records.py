@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from measure import MeasureStatus
+from measure import VERDICT_FACT, MeasureStatus
 from records_db import JSONL, Database, ForeignRecord, Record, SessionSummary, known_formats
 from tilewright.commands.options import database_option, database_url, format_option
 from tilewright.commands.print_rows import print_json, print_rows
@@ -25,14 +25,18 @@ def records() -> None:
 @click.option("--session", type=click.IntRange(min=1), help="Only those of one session.")
 @format_option
 def list_records(url: str, limit: int, status: str | None, session: int | None, form: str) -> None:
-    """The newest trials, failed ones too."""
+    """The newest trials, failed ones too.
+
+    The verdict is that of a session's end, where the fastest candidates are timed in turn: one that lost or tied there is not the best,
+    however fast it once was.
+    """
     with _existing(url) as database:
         found = database.entries(limit=limit, session=session, status=MeasureStatus(status) if status else None)
     rows = [_record_row(record) for record in found]
     if form == "json":
         print_json(rows)
     else:
-        columns = ("id", "session", "source", "workload", "status", "ms", "verified", "created", "error")
+        columns = ("id", "session", "source", "workload", "status", "ms", "verified", "verdict", "created", "error")
         print_rows(f"newest {len(rows)} records", rows, columns)
 
 
@@ -183,6 +187,7 @@ def _record_row(record: Record | ForeignRecord) -> dict[str, Any]:
         "status": str(measurement.status),
         "ms": None if measurement.best_secs is None else measurement.best_secs * 1e3,
         "verified": None if measurement.verification is None else measurement.verification.passed,
+        "verdict": dict(measurement.facts).get(VERDICT_FACT),
         "decisions": dict(record.decisions),
         "created": record.created.isoformat(timespec="seconds"),
         "error": measurement.error or None,
