@@ -5,7 +5,16 @@ from measure.builder import Builder, BuilderOptions, BuildTicket
 from measure.ceiling import Ceiling, CeilingLoops, measure_ceiling
 from measure.errors import MeasureError
 from measure.measurement import Measurement, MeasureStatus, Verification
-from measure.paired_comparison import VERDICT_FACT, Judged, Verdict, compare_kernels, judge_rounds, sign_test
+from measure.paired_comparison import (
+    FORM_SECS_FACT,
+    FORM_VERDICT_FACT,
+    VERDICT_FACT,
+    Judged,
+    Verdict,
+    compare_kernels,
+    judge_rounds,
+    sign_test,
+)
 from measure.placement import Placement, place_workers
 from measure.reference import ReferenceCase, make_reference_case
 from measure.reference_kernel import READING_FACT, ReferenceKernel
@@ -19,6 +28,8 @@ from measure.verify import TOLERANCE, verify_outputs
 __all__ = [
     "READING_FACT",
     "TOLERANCE",
+    "FORM_SECS_FACT",
+    "FORM_VERDICT_FACT",
     "VERDICT_FACT",
     "ArtifactBuilder",
     "BandwidthCurve",

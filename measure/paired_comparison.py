@@ -16,6 +16,8 @@ from statistics import median
 from measure.sampling import TimeCalls, calls_per_sample
 
 VERDICT_FACT = "verdict"
+FORM_VERDICT_FACT = "form_verdict"  # where the best candidates of several forms of one kernel were timed against each other
+FORM_SECS_FACT = "form_secs"  # what choosing between the forms goes by: times of one run, where those of their searches are of many
 LOOKS = (8, 12, 16, 24, 32, 48, 64)
 ALPHA = 0.05
 

@@ -75,4 +75,7 @@ class Runner(Protocol):
         """Time one candidate."""
 
     def compare(self, candidates: Sequence[Built]) -> list[Measurement]:
-        """Time candidates of one workload against each other, interleaved, and verify all of them; the facts tell each one's verdict."""
+        """Time candidates against each other, interleaved, and verify all of them; the facts tell each one's verdict.
+
+        They are of one workload, or of workloads that compute the same from the same arguments.
+        """

@@ -102,7 +102,7 @@ class LocalRunner:
         return _measurement(built, outcome, outcome.reply), outcome.earlier
 
     def compare(self, candidates: Sequence[Built]) -> list[Measurement]:
-        """Time candidates of one workload against each other, interleaved, and verify all of them."""
+        """One process times all of them, on the reference case of the first one's workload."""
         if not candidates:
             return []
         artifacts = [built.artifact.to_bytes() for built in candidates]

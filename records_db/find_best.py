@@ -3,7 +3,8 @@
 The cost of a candidate on a device is the least cost of its rows with a time there (re-measurements are rows). A candidate counts only if
 the latest verdict on it there is that its answer is right: one that was never compared, or was wrong when last compared, is passed over.
 The least of many noisy times is often luck, so a candidate that did not win when the fastest were last timed against each other
-(`measure/paired_comparison.py`) is passed over too, as long as another is left.
+(`measure/paired_comparison.py`) is passed over too, as long as another is left. For the same reason a candidate that was timed against the
+other forms of its kernel costs what it took there, and not its least time: forms are chosen by their costs.
 Times of two devices are never compared: of several devices of the same model the one with the most times for the workload is asked first.
 """
 
@@ -13,7 +14,7 @@ from dataclasses import dataclass
 from sqlalchemy import ColumnClause, ColumnElement, ScalarSelect, Select, func, literal_column, select
 from sqlalchemy.orm import Session, aliased
 
-from measure import VERDICT_FACT, Device, Verdict
+from measure import FORM_SECS_FACT, VERDICT_FACT, Device, Verdict
 from records_db.foreign_record import ForeignRecord
 from records_db.identify import find_device, find_target
 from records_db.models import DeviceRow, RecordRow
@@ -69,7 +70,8 @@ def best_on_device(session: Session, reader: RecordReader, task: Task, device_id
         judged = next((each for each in candidate_rows if each.verdict is not None), None)
         verification = decode_verification(judged) if judged is not None else None
         if isinstance(record, Record) and row.cost is not None and verification is not None:
-            best = BestRecord(record=record, cost_secs=row.cost, rung=rung, verification=verification)
+            cost_secs = _secs_beside_other_forms(candidate_rows) or row.cost
+            best = BestRecord(record=record, cost_secs=cost_secs, rung=rung, verification=verification)
             if not _was_beaten(candidate_rows):
                 return best
             beaten = beaten or best
@@ -149,6 +151,11 @@ def rows_of_candidate(session: Session, row: RecordRow, task: Task) -> Sequence[
 def _was_beaten(rows: Sequence[RecordRow]) -> bool:
     """When its candidate was last timed against others, turn by turn."""
     return next((row.facts[VERDICT_FACT] in BEATEN for row in rows if VERDICT_FACT in row.facts), False)
+
+
+def _secs_beside_other_forms(rows: Sequence[RecordRow]) -> float | None:
+    """When its candidate was last timed against those of other forms of the kernel."""
+    return next((row.facts[FORM_SECS_FACT] for row in rows if FORM_SECS_FACT in row.facts), None)
 
 
 def devices_of(session: Session, target: str) -> list[Device]:

@@ -66,7 +66,8 @@ class Record:
 class BestRecord:
     """The record with the least cost among the candidates whose latest verdict is that they compute the right answer.
 
-    verification: that verdict; it may come from another measurement of the same candidate than `record`.
+    verification: that verdict; it may come from another measurement of the same candidate than `record`. cost_secs: the least time of
+    `record`, or what compares it with other forms of its kernel, see `find_best.py`.
     """
 
     record: Record

@@ -50,6 +50,13 @@ class Budget:
             kept = min(CLOSING_SHARE * self._secs, tried * CLOSING_SECS_PER_TASK)
         return self._secs - kept - self.elapsed_secs
 
+    def spent_share(self) -> float:
+        """Of the trials or of the time of the search, whichever is further; 0 without such a limit."""
+        left_secs = self.secs_left(closing=False)
+        by_trials = self.trials / self._most_trials if self._most_trials else 0.0
+        by_time = self.elapsed_secs / (self.elapsed_secs + left_secs) if left_secs is not None and left_secs > 0 else 0.0
+        return max(by_trials, by_time)
+
     def is_out_of_time(self) -> bool:
         """The whole session, its closing comparison included."""
         left = self.secs_left(closing=True)

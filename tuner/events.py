@@ -98,6 +98,7 @@ class TrialDone:
 class TaskRetimed:
     """The fastest candidates of a task were timed against each other; `best_secs` is the winner's time there.
 
+    of_forms: they are the best of each form of a kernel, and the task is the winner's.
     verdict: whether it is ahead of the others (`won`), or only the first of those that cannot be told apart (`chosen`); None without times.
     """
 
@@ -106,6 +107,7 @@ class TaskRetimed:
     best_secs: float | None
     progress: Progress
     verdict: Verdict | None = None
+    of_forms: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

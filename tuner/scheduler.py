@@ -9,6 +9,7 @@ No estimate goes below the time that the task would take at `PEAK_MARGIN` times 
 Tasks that take a thousandth of the model's time, or that have no choice left, so get next to nothing.
 
 Tasks of one family are forms of one kernel, and the model runs the fastest: the gain of another form is what it would save beyond that.
+Once they have been timed in turn (`closing_comparison.py`), each one's times are scaled by what it took there.
 """
 
 from collections.abc import Sequence
@@ -32,6 +33,7 @@ class TaskProgress:
 
     trials: all of them, failed ones and those of earlier sessions included. milestones: the best time after 1, 8, 16, ... of them.
     pending: trials that are on their way. family: the same for tasks of which the model uses one only; a task without is alone.
+    scale: the best's time beside other forms over its time in the search, which may have been luck.
     """
 
     weight: float
@@ -40,6 +42,7 @@ class TaskProgress:
     trials: int = 0
     pending: int = 0
     best_secs: float | None = None
+    scale: float = 1.0
     exhausted: bool = False
     recent: list[float | None] = field(default_factory=list)
     milestones: list[float | None] = field(default_factory=list)
@@ -53,6 +56,11 @@ class TaskProgress:
         self.recent = [*self.recent[-WINDOW:], self.best_secs]
         if self.trials in STRETCHES:
             self.milestones.append(self.best_secs)
+
+    @property
+    def form_secs(self) -> float | None:
+        """To be compared with other forms."""
+        return None if self.best_secs is None else self.scale * self.best_secs
 
     @property
     def momentum(self) -> float:
@@ -88,16 +96,17 @@ class BudgetScheduler:
         """Seconds of one inference that the next batch may save; negative for a form that stays behind the fastest."""
         mean, deviation = amplitude(task.milestones)
         tried = task.trials + task.pending
-        if task.best_secs is None:
+        now_secs = task.form_secs
+        if now_secs is None:
             return self._mean_secs() * (mean + OPTIMISM * deviation) * exp2(-tried)
-        behind = task.best_secs - self._family_secs(task)
+        behind = now_secs - self._family_secs(task)
         promise = -inf
         for batches in HORIZONS:
             trials = batches * batch
-            hoped_secs = expected_secs(task.best_secs, mean + OPTIMISM * deviation, tried, trials)
-            gone_on_secs = task.best_secs * exp(-task.momentum * min(batches, STEADY) * batch)
-            secs = min(task.best_secs, max(self._least_secs(task), min(hoped_secs, gone_on_secs)))
-            promise = max(promise, (task.best_secs - secs - behind) / batches)
+            hoped_secs = expected_secs(now_secs, mean + OPTIMISM * deviation, tried, trials)
+            gone_on_secs = now_secs * exp(-task.momentum * min(batches, STEADY) * batch)
+            secs = min(now_secs, max(self._least_secs(task), min(hoped_secs, gone_on_secs)))
+            promise = max(promise, (now_secs - secs - behind) / batches)
         return task.weight * promise
 
     def foretold_secs(self, trials: float) -> float | None:
@@ -122,17 +131,17 @@ class BudgetScheduler:
 
     def _family_secs(self, task: TaskProgress) -> float:
         """The best time of any form of the task's kernel."""
-        others = (each.best_secs for each in self.tasks if each is task or (task.family is not None and each.family == task.family))
+        others = (each.form_secs for each in self.tasks if each is task or (task.family is not None and each.family == task.family))
         return min(secs for secs in others if secs is not None)
 
     def _least_secs(self, task: TaskProgress) -> float:
-        rates = [each.operations / each.best_secs for each in self.tasks if each.best_secs]
+        rates = [each.operations / each.form_secs for each in self.tasks if each.form_secs]
         peak = PEAK_MARGIN * max(rates, default=0.0)
         return task.operations / peak if peak else 0.0
 
     def _mean_secs(self) -> float:
         """What a task is taken to weigh whose candidates have all failed so far."""
-        known = [task.weight * task.best_secs for task in self.tasks if task.best_secs is not None]
+        known = [task.weight * task.form_secs for task in self.tasks if task.form_secs is not None]
         return sum(known) / len(known) if known else 1.0
 
 
@@ -148,7 +157,7 @@ class _Outlook:
 
     @staticmethod
     def of(task: TaskProgress, least_secs: float) -> "_Outlook":
-        secs = task.weight * (task.best_secs or 0.0)
+        secs = task.weight * (task.form_secs or 0.0)
         return _Outlook(secs, task.weight * least_secs, 0.0 if task.exhausted else amplitude(task.milestones)[0], task.trials)
 
     def after(self, trials: float) -> float:

@@ -8,7 +8,7 @@ batch in flight. In: `Task`s. Out: records, events, `TuneResult`. Next: `tilewri
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from math import inf
@@ -16,7 +16,7 @@ from math import inf
 from measure import ArtifactBuilder, Built, Measurement, MeasureStatus, Runner
 from records_db import Database, DatabaseError, Record, SessionStatus, TuneSession
 from tuner.budget import Budget
-from tuner.closing_comparison import ClosingComparison
+from tuner.closing_comparison import ClosingComparison, Comparison
 from tuner.cost_models import NO_PRIOR, choose_model
 from tuner.events import Event, Listener, Progress, SessionStarted, StopReason, TaskRetimed, TrialDone, TuneResult
 from tuner.noise_watch import NoiseWatch
@@ -26,6 +26,8 @@ from tuner.strategies import DEFAULT_STRATEGY
 from tuner.task import Task
 from tuner.trial_pipeline import Trial, TrialPipeline
 from tuner.tuning_task import TuningTask
+
+FORMS_AT_SHARE = 0.4  # of the trials or the time: forms are timed in turn, and the rest goes to those that are the fastest there
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +39,8 @@ class TuneOptions:
     least_gain: stop when the next minute is predicted to make the model faster by less than this share; None: go on.
     lookahead: trials on their way when the next batch is proposed; what two workers build while that is done. 0: every batch is learnt from
     before the next is proposed.
-    contenders: how many of a task's fastest candidates are timed against each other at the end; below 2: none.
+    contenders: how many of a task's fastest candidates are timed against each other at the end; below 2: none, and no forms of a kernel
+    either.
     """
 
     trials: int | None = None
@@ -119,7 +122,7 @@ class _TuneLoop:
         try:
             try:
                 stop = self._search()
-                self._compare_contenders()
+                self._keep_comparisons(self._closing.comparisons(self._budget.is_out_of_time))
             except KeyboardInterrupt:
                 stop = StopReason.INTERRUPTED
         finally:
@@ -136,8 +139,12 @@ class _TuneLoop:
         return result
 
     def _search(self) -> StopReason:
+        are_forms_compared = False
         while True:
             stop = self._budget.reason_to_stop()
+            if stop is None and not are_forms_compared and self._budget.spent_share() >= FORMS_AT_SHARE:
+                self._keep_comparisons(self._closing.comparisons_of_forms(self._budget.is_search_out_of_time))
+                are_forms_compared = True
             while stop is None and self._pipeline.waiting <= self._options.lookahead and (room := self._room()) and self._propose(room):
                 pass
             if stop is None and not self._pipeline.waiting:
@@ -216,17 +223,17 @@ class _TuneLoop:
             trial=number,
         )
 
-    def _compare_contenders(self) -> None:
-        """Times the fastest candidates of the tasks of this session against each other; the times are records, no trials."""
-        for comparison in self._closing.comparisons(self._budget.is_out_of_time):
-            task = self._tasks[comparison.task]
-            for candidate, measurement in comparison.measurements:
-                self._keeper.add(self._record(Trial(comparison.task, candidate), measurement, task.trials))
+    def _keep_comparisons(self, comparisons: Iterable[Comparison]) -> None:
+        """The times are records, no trials."""
+        for comparison in comparisons:
+            for each in comparison.contenders:
+                self._keeper.add(self._record(Trial(each.task, each.candidate), each.measurement, self._tasks[each.task].trials))
             self._keeper.flush()
             retimed = TaskRetimed(
-                task=comparison.task,
-                candidates=len(comparison.measurements),
-                best_secs=comparison.best_secs,
+                task=comparison.best.task,
+                candidates=len(comparison.contenders),
+                of_forms=comparison.of_forms,
+                best_secs=comparison.best.measurement.best_secs,
                 verdict=comparison.verdict,
                 progress=self._progress(),
             )

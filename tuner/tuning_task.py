@@ -7,7 +7,7 @@ from math import inf
 
 import numpy as np
 
-from measure import BuildRequest, Built, Measurement, MeasureStatus, RunLimits
+from measure import FORM_SECS_FACT, VERDICT_FACT, BuildRequest, Built, Measurement, MeasureStatus, RunLimits, Verdict
 from records_db import Record, Source
 from schedule_space import Candidate
 from tuner.cost_models import ModelFactory
@@ -37,6 +37,8 @@ class TuningTask:
         self._given: set[Candidate] = set()
         self._measured: dict[Candidate, Measurement] = {}
         self._best: Candidate | None = None
+        self._beaten: set[Candidate] = set()  # when they were last timed against others
+        self._form_secs: dict[Candidate, float] = {}  # when they were last timed against other forms
         self._unlearnt: list[tuple[Candidate, Measurement]] = []
         self._builds: dict[Candidate, Built] = {}
         self._schedule = lru_cache(maxsize=KEPT_SCHEDULES)(task.space.schedule)
@@ -50,9 +52,11 @@ class TuningTask:
             candidate = space.candidate(record.decisions)
             if space.schedule(candidate) == record.schedule:
                 self._note(candidate, record.measurement)
+                self._heed_verdict(candidate, record.measurement)
         self.known = len(self._measured)
         for measurement in self._measured.values():
             self.progress.add(measurement.best_secs)
+        self._scale_progress()
         self._strategy.update(list(self._measured.items()))
 
     def suggest(self, count: int) -> list[Candidate]:
@@ -127,6 +131,15 @@ class TuningTask:
     def add_comparison(self, candidate: Candidate, measurement: Measurement) -> None:
         """A second timing of a known candidate, beside its rivals; no trial, and nothing to learn from."""
         self._note(candidate, measurement)
+        self._heed_verdict(candidate, measurement)
+        self._scale_progress()
+
+    @property
+    def choice(self) -> Candidate | None:
+        """What a model would be compiled from (`records_db/find_best.py`): the fastest that was not beaten, or the fastest."""
+        timed = [(each.best_secs, candidate) for candidate, each in self._measured.items() if each.best_secs is not None]
+        unbeaten = [pair for pair in timed if pair[1] not in self._beaten]
+        return min(unbeaten or timed, key=lambda pair: pair[0])[1] if timed else None
 
     @property
     def best_secs(self) -> float | None:
@@ -156,6 +169,21 @@ class TuningTask:
         if len(self._builds) > KEPT_BUILDS:
             slowest = max(self._builds, key=lambda each: self._measured[each].best_secs or inf)
             del self._builds[slowest]
+
+    def _heed_verdict(self, candidate: Candidate, measurement: Measurement) -> None:
+        facts = dict(measurement.facts)
+        if FORM_SECS_FACT in facts:
+            self._form_secs[candidate] = facts[FORM_SECS_FACT]
+        match facts.get(VERDICT_FACT):
+            case Verdict.LOST | Verdict.TIED:
+                self._beaten.add(candidate)
+            case Verdict.WON | Verdict.CHOSEN:
+                self._beaten.discard(candidate)
+
+    def _scale_progress(self) -> None:
+        form_secs = self._form_secs.get(self.choice) if self.choice is not None else None
+        if form_secs is not None and self.progress.best_secs is not None:
+            self.progress.scale = form_secs / self.progress.best_secs
 
     def _note(self, candidate: Candidate, measurement: Measurement) -> None:
         """Of two times the shorter one stays; a failure voids an earlier time."""

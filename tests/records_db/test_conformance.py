@@ -138,6 +138,20 @@ def test_where_every_candidate_was_beaten_the_fastest_is_the_best(database: Data
     assert best_cost(database, first) == 1e-3
 
 
+def test_the_time_beside_other_forms_is_the_cost(database: Database, session: int, make: Any) -> None:
+    """The latest one, and of the candidate that took part; another of the same form is still compared by its least time."""
+
+    def beside(cost: float, form_secs: float) -> Record:
+        return make.record(replace(make.measured(cost), facts=(("form_verdict", "lost"), ("form_secs", form_secs))), tile=2)
+
+    lucky, other = make.record(make.measured(1e-3), tile=2), make.record(make.measured(1.2e-3), tile=4)
+    database.add_records(session, [lucky, other, beside(3e-3, 4e-3), beside(1.5e-3, 2e-3)])
+    assert best_cost(database, lucky) == 2e-3
+    assert [leader.best.cost_secs for leader in database.leaders()] == [2e-3]
+    database.add_records(session, [make.record(make.measured(0.9e-3), tile=4)])
+    assert best_cost(database, lucky) == 0.9e-3
+
+
 @pytest.mark.parametrize("verified", [None, False])
 def test_what_was_not_found_right_is_never_the_best(database: Database, session: int, make: Any, verified: bool | None) -> None:
     record = make.record(make.measured(1e-3, verified=verified))

@@ -7,7 +7,7 @@ import pytest
 from rich.console import Console
 
 from compiler.target import Target
-from measure import Measurement, MeasureStatus
+from measure import Measurement, MeasureStatus, Verdict
 from schedule_space import Candidate
 from tilewright.tune_views import SessionHeading, choose_view, plain_lines, show_progress
 from tilewright.tune_views.closing_table import MOST_ROWS
@@ -36,7 +36,7 @@ def trial(number: int = 7, measurement: Measurement | None = None) -> TrialDone:
 
 
 def session(trials: int = 1) -> list[Event]:
-    retimed = TaskRetimed(task=0, candidates=3, best_secs=9e-4, progress=progress())
+    retimed = TaskRetimed(task=0, candidates=3, of_forms=True, best_secs=9e-4, progress=progress(), verdict=Verdict.WON)
     result = TuneResult(session=4, stop=StopReason.TRIALS, tasks=(task(), task("pool", 1, None, None)), progress=progress(20))
     return [SessionStarted(session=4, tasks=(task(), task("pool", 1, None, None))), *(trial(i + 1) for i in range(trials)), retimed, result]
 
@@ -82,7 +82,7 @@ def test_json_lines() -> None:
     started, first, retimed, finished = [json.loads(line) for line in shown(session(), as_json=True)]
     assert (started["event"], started["database"], len(started["tasks"])) == ("started", "sqlite:///t.db", 2)
     assert (first["status"], first["ms"], first["decisions"], first["progress"]["failures"]["crash"]) == ("ok", 2.0, {"tile": 4}, 3)
-    assert (retimed["event"], retimed["best_ms"]) == ("retimed", 0.9)
+    assert (retimed["event"], retimed["best_ms"], retimed["of_forms"], retimed["verdict"]) == ("retimed", 0.9, True, "won")
     assert (finished["stop"], finished["model_ms"], finished["tasks"][1]["best_ms"]) == ("trials", None, None)
 
 

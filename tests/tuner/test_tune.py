@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from measure import Built, Measurement, MeasureStatus, ReplayBuilder, ReplayRunner, RunLimits
+from measure import VERDICT_FACT, Built, Measurement, MeasureStatus, ReplayBuilder, ReplayRunner, RunLimits, Verdict
 from records_db import Database, SessionStatus
 from schedule_space import Candidate
 from tests.tuner.toy import DEVICE, TARGET, ToyBuilder, ToyRunner, toy_task
@@ -131,6 +131,91 @@ def test_the_fastest_are_timed_against_each_other_at_the_end(database: Database)
     assert retimed[0].best_secs == result.tasks[0].best_secs
     assert len(keys(database, task)) == 64 + sum(runner.compared)
     assert result.progress.trials == 64
+
+
+class TurnRunner(ToyRunner):
+    """One form was lucky with its times in the search; timed in turn with the other, all are what they are."""
+
+    def __init__(self, tasks: Sequence[Task], lucky: Task) -> None:
+        super().__init__(tasks)
+        self._lucky = lucky.workload
+
+    def run(self, built: Built, limits: RunLimits) -> Measurement:
+        measurement = super().run(built, limits)
+        share = 0.6 if built.request.workload == self._lucky else 1.0
+        return dataclasses.replace(measurement, run_secs=tuple(share * secs for secs in measurement.run_secs))
+
+    def compare(self, candidates: Sequence[Built]) -> list[Measurement]:
+        """The first three rounds tell."""
+        measurements = super().compare(candidates)
+        secs = [min(measurement.run_secs) for measurement in measurements]
+        best = secs.index(min(secs))
+        judged = []
+        for position, measurement in enumerate(measurements):
+            times = (1.1, 1.0, 1.2, 1.0) if position == best else (0.8, 1.1, 1.2)
+            verdict = Verdict.WON if position == best else Verdict.LOST
+            facts = ((VERDICT_FACT, verdict), ("verdict_p", 0.0))
+            judged.append(dataclasses.replace(measurement, run_secs=tuple(time * secs[position] for time in times), facts=facts))
+        return judged
+
+
+def forms() -> tuple[Task, Task, TurnRunner]:
+    """Of one kernel; the first is slower by a fifth and lucky. Each has 120 candidates."""
+    tiles = (8, 16)
+    slower = toy_task("slower", family="conv", tiles=tiles, scale_secs=1.2e-3)
+    faster = toy_task("faster", family="conv", op="tanh", tiles=tiles)
+    return slower, faster, TurnRunner([slower, faster], slower)
+
+
+def test_forms_are_chosen_by_times_of_one_run(database: Database) -> None:
+    slower, faster, runner = forms()
+    _, events = tune([slower, faster], database, runner, trials=239)
+    best = {task.name: database.best_record(task.workload, TARGET, DEVICE) for task in (slower, faster)}
+    costs = {name: record.cost_secs for name, record in best.items() if record is not None}
+    assert costs == {"slower": pytest.approx(1.2e-3 * 1.1 / 1.1), "faster": pytest.approx(1e-3)}
+    last = next(event for event in reversed(events) if isinstance(event, TaskRetimed))
+    assert (last.of_forms, last.candidates, last.task, last.verdict) == (True, 2, 1, Verdict.WON)
+
+
+def test_a_lucky_form_is_found_out_in_the_course_of_the_session(database: Database) -> None:
+    """After 24 of 60 trials the forms are timed in turn; but for what is on its way, the rest goes to the one that is faster there."""
+    slower, faster, runner = forms()
+    for task in (slower, faster):
+        tune([task], database, trials=20, contenders=0)
+    _, events = tune([slower, faster], database, runner, trials=60)
+    first = next(position for position, event in enumerate(events) if isinstance(event, TaskRetimed))
+    before, after = ([event.task for event in part if isinstance(event, TrialDone)] for part in (events[:first], events[first:]))
+    assert len(before) == 24
+    assert before[-8:] == [0] * 8
+    assert after.count(0) <= 8
+    assert after[8:] == [1] * (36 - 8)
+
+
+def test_a_form_that_lost_to_another_is_not_beaten_within_its_own(database: Database) -> None:
+    slower, faster, runner = forms()
+    tune([slower, faster], database, runner, trials=239)
+    best = database.best_record(slower.workload, TARGET, DEVICE)
+    assert best is not None
+    (lucky, *_) = [record for record in database.records(slower.workload) if record.key == best.record.key]
+    assert lucky.measurement.best_secs == pytest.approx(0.6 * 1.2e-3)
+    (verdicts,) = {
+        (facts["form_verdict"], facts.get(VERDICT_FACT))
+        for record in database.records(slower.workload)
+        if "form_secs" in (facts := dict(record.measurement.facts))
+    }
+    assert verdicts == (Verdict.LOST, None)
+
+
+def test_forms_of_earlier_sessions_are_compared_again(database: Database) -> None:
+    """The winner among candidates, not the one with the least time, stands for its form."""
+    slower, faster, runner = forms()
+    tune([slower, faster], database, runner, trials=239)
+    chosen = database.best_record(faster.workload, TARGET, DEVICE)
+    assert chosen is not None
+    before = len(database.records(faster.workload))
+    tune([slower, faster], database, runner, trials=1)
+    (again,) = [record for record in database.records(faster.workload)[before:] if "form_secs" in dict(record.measurement.facts)]
+    assert again.key == chosen.record.key
 
 
 def test_the_next_batch_is_built_while_the_last_is_timed() -> None:

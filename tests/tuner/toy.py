@@ -64,17 +64,17 @@ class ToyTemplate:
         return self.scale_secs
 
 
-def toy_workload(size: int = 64) -> Workload:
-    return Workload((Argument(TensorType((size,))),), (GroupOp("relu", (("arg", 0),)),))
+def toy_workload(size: int = 64, op: str = "relu") -> Workload:
+    return Workload((Argument(TensorType((size,))),), (GroupOp(op, (("arg", 0),)),))
 
 
-def toy_space(template: ToyTemplate | None = None, size: int = 64) -> ScheduleSpace:
-    return ScheduleSpace(toy_workload(size), TARGET, 1, template or ToyTemplate())
+def toy_space(template: ToyTemplate | None = None, size: int = 64, op: str = "relu") -> ScheduleSpace:
+    return ScheduleSpace(toy_workload(size, op), TARGET, 1, template or ToyTemplate())
 
 
-def toy_task(name: str = "toy", size: int = 64, weight: float = 1.0, family: str = "", **template: object) -> Task:
-    space = toy_space(ToyTemplate(**template), size)
-    return Task(workload=toy_workload(size), target=TARGET, space=space, weight=weight, name=name, family=family)
+def toy_task(name: str = "toy", size: int = 64, weight: float = 1.0, family: str = "", op: str = "relu", **template: object) -> Task:
+    space = toy_space(ToyTemplate(**template), size, op)
+    return Task(workload=toy_workload(size, op), target=TARGET, space=space, weight=weight, name=name, family=family)
 
 
 def measured(secs: float | None, verified: bool = False) -> Measurement:

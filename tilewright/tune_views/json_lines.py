@@ -47,7 +47,7 @@ def event_json(event: Event) -> dict[str, Any]:
         case TaskRetimed():
             best_ms = _ms(event.best_secs)
             retimed = {"event": "retimed", "task": event.task, "candidates": event.candidates, "best_ms": best_ms}
-            return {**retimed, "verdict": event.verdict, "progress": _progress_json(event.progress)}
+            return {**retimed, "of_forms": event.of_forms, "verdict": event.verdict, "progress": _progress_json(event.progress)}
         case TuneResult():
             return {
                 "event": "finished",

@@ -72,7 +72,8 @@ class PlainLines:
         if self._is_due():
             best = milliseconds(event.best_secs)
             verdict = "" if event.verdict is None else f", {VERDICTS[event.verdict]}"
-            self._say(f"[Task {self._number(event.task)}]  the fastest {event.candidates} timed against each other: {best} ms{verdict}")
+            who = f"the best of {event.candidates} forms" if event.of_forms else f"the fastest {event.candidates}"
+            self._say(f"[Task {self._number(event.task)}]  {who} timed against each other: {best} ms{verdict}")
 
     def _is_due(self) -> bool:
         """Whether the last line is long enough ago; if so, the next one counts from now."""
