@@ -12,6 +12,7 @@ apart the earliest is chosen.
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from math import inf
 from statistics import median
 
 from measure import FORM_SECS_FACT, FORM_VERDICT_FACT, VERDICT_FACT, ArtifactBuilder, Built, Measurement, Runner, Verdict
@@ -46,7 +47,7 @@ class Comparison:
     def best(self) -> Contender:
         """The winner, or the fastest where the runner gives no verdicts; one without a time where none has one."""
         winners = [each for each in self.contenders if self._verdict(each) in BEST]
-        return min(winners or self.contenders, key=lambda each: (each.measurement.best_secs is None, each.measurement.best_secs))
+        return min(winners or self.contenders, key=lambda each: each.measurement.best_secs or inf)
 
     @property
     def verdict(self) -> Verdict | None:

@@ -311,6 +311,23 @@ def test_a_winner_that_fails_the_second_check_is_dropped(database: Database) -> 
     assert result.tasks[0].best_secs == best.cost_secs > 1e-3
 
 
+class DyingRunner(ToyRunner):
+    """Its process is lost as soon as several candidates are in it."""
+
+    def compare(self, candidates: Sequence[Built]) -> list[Measurement]:
+        return [Measurement(status=MeasureStatus.CRASH, error="the kernel's process was lost") for _ in super().compare(candidates)]
+
+
+def test_a_comparison_that_fails_takes_nothing_away(database: Database) -> None:
+    task = toy_task()
+    _, events = tune([task], database, DyingRunner([task]), trials=64)
+    retimed = [(event.best_secs, event.verdict) for event in events if isinstance(event, TaskRetimed)]
+    assert retimed == [(None, None)]
+    best = database.best_record(task.workload, TARGET, DEVICE)
+    assert best is not None
+    assert best.cost_secs == pytest.approx(1e-3)
+
+
 def test_records_of_another_version_of_the_space_are_left_out(database: Database) -> None:
     tune([toy_task()], database, trials=30, contenders=0)
     narrower = toy_task(tiles=(1, 2, 4))
