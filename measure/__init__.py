@@ -26,10 +26,10 @@ from measure.sampling import SamplingOptions
 from measure.verify import TOLERANCE, verify_outputs
 
 __all__ = [
-    "READING_FACT",
-    "TOLERANCE",
     "FORM_SECS_FACT",
     "FORM_VERDICT_FACT",
+    "READING_FACT",
+    "TOLERANCE",
     "VERDICT_FACT",
     "ArtifactBuilder",
     "BandwidthCurve",

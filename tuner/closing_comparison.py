@@ -1,12 +1,12 @@
-"""At the end of a session: the fastest candidates against each other, so that a winner is not one by luck.
+"""The fastest candidates against each other, so that none wins by luck: at the end of a session, forms of a kernel once before it too.
 
 First those of each task. Then, of the forms of a kernel (a family of tasks), the best of each: the times of their searches were taken at
 different times, and where a kernel waits for memory, what another machine on the same host takes of it makes more of a difference than the
 form. So the choice between forms goes by the times of this one run (`FORM_SECS_FACT`).
 
 In: the tasks of the session. Out: `Comparison`s, each with the verdict in the facts of its measurements. Used by `tuner/tune.py`. The
-method is that of `measure/paired_comparison.py`; candidates come in the order of their first measurement, so of those that cannot be told
-apart the earliest is chosen.
+method is that of `measure/paired_comparison.py`; candidates come in the order of their first measurement, forms in that of the tasks, so of
+those that cannot be told apart the earliest is chosen.
 """
 
 from collections import defaultdict
