@@ -137,7 +137,7 @@ class Workload:
         return {tensor.name: tensor for tensor in topological_order(self.tensors[1]) if tensor.definition is not None}
 
     def __str__(self) -> str:
-        """For people: `conv2d+add+relu (1,64,56,56)(64,64,3,3) -> (1,64,56,56)`, `winograd_conv2d[4x4]+...`, `conv2d[3 bytes]+...`."""
+        """For people: `conv2d+add+relu (1,64,56,56)(64,64,3,3) -> (1,64,56,56)`, `winograd_conv2d[4x4]+...`, `matmul[2 bytes]+...`."""
         shapes = "".join(str(argument.type.shape).replace(" ", "") for argument in self.arguments)
         outputs = ", ".join(str(kind.shape).replace(" ", "") for kind in self.output_types)
         names = "+".join(f"{name}{_form(op)}" for name, op in zip(self.op_names, self.ops, strict=True))

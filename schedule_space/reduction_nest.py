@@ -6,7 +6,7 @@ from math import prod
 
 from compiler.loop_ir import linear
 from compiler.target import Target
-from compiler.te import NARROW_BYTES, Axis, Expr, Load, Tensor, Var, producers, walk
+from compiler.te import NARROW_BYTES, Axis, Binary, Expr, Load, Tensor, Var, producers, walk
 from schedule_space.cache_traffic import Access
 from schedule_space.structure import Structure, data_axes, loads_of, reduce_axes
 
@@ -99,10 +99,11 @@ class ReductionNest:
 
     @cached_property
     def streamed(self) -> tuple[str, ...]:
-        """Constants that the anchor reads vector by vector and that are too large for the first cache."""
+        """Constants that the anchor reads vector by vector at each step and that are too large for the first cache."""
         found = dict.fromkeys(load.buffer for load in loads_of(self.stage) if self.axes[-1].name in _variables(load))
         large = (buffer for buffer in found if prod(buffer.shape) * buffer.dtype.itemsize > self.target.l1_bytes)
-        return tuple(buffer.name for buffer in large if buffer.name in self.structure.constant)
+        rare = self.structure.weight_scale
+        return tuple(buffer.name for buffer in large if buffer.name in self.structure.constant and buffer.name != rare)
 
     @cached_property
     def streamed_bytes(self) -> int:
@@ -125,16 +126,17 @@ class ReductionNest:
 
     @cached_property
     def packable(self) -> dict[str, Packing]:
-        """What can be packed so that the vectors of one block of the vector axis follow each other: arguments, and narrow weights."""
+        """What can be packed so that the vectors of one block of the vector axis follow each other: arguments, and stored weights."""
         found: dict[str, Packing] = {}
         vector, reduction = Var(self.axes[-1].name), {axis.name for axis in self.reduction}
         for load in loads_of(self.stage):
             name, rank = load.buffer.name, len(load.indices)
-            computed = name in self.structure.stages and name != self.structure.narrow_weight
+            computed = name in self.structure.stages and name not in self.structure.stored_weights
             if computed or name in found or not self.splits_vector:
                 continue
             own = [axis for axis, index in enumerate(load.indices) if index == vector]
-            inner = [axis for axis, index in enumerate(load.indices) if isinstance(index, Var) and index.name in reduction]
+            steps = map(_reduced, load.indices) if name == self.structure.weight_scale else load.indices
+            inner = [axis for axis, index in enumerate(steps) if isinstance(index, Var) and index.name in reduction]
             uses = sum(vector in walk(index) for index in load.indices)
             if len(own) == len(inner) == uses == 1:
                 front = (axis for axis in range(rank) if axis not in (own[0], inner[0]))
@@ -184,6 +186,11 @@ class ReductionNest:
 
 def _variables(load: Load) -> set[str]:
     return {node.name for index in load.indices for node in walk(index) if isinstance(node, Var)}
+
+
+def _reduced(index: Expr) -> Expr:
+    """The index of a block's number, where it is that of its block."""
+    return index.a if isinstance(index, Binary) and index.op == "floordiv" else index
 
 
 def _strides(index: Expr) -> tuple[tuple[str, int], ...] | None:

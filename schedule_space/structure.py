@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-from compiler.te import NARROW_BYTES, Axis, Binary, Const, Expr, Load, Select, Tensor, Var, producers, walk
+from compiler.te import FIXED_BYTES, NARROW_BYTES, Axis, Binary, Const, Expr, Load, Select, Tensor, Var, producers, walk
 from compiler.workload import Workload
 
 
@@ -36,6 +36,20 @@ class Structure:
         name = f"{self.workload.op_names[anchor]}.weight"
         is_narrow = self.workload.ops[anchor].attributes.get("weight_bytes") == NARROW_BYTES
         return name if is_narrow and name in self.stages and name in self.constant else None
+
+    @cached_property
+    def weight_scale(self) -> str | None:
+        """The anchor's stage of scales, where constant weights are kept in fixed point."""
+        anchor = self.workload.anchor
+        name = f"{self.workload.op_names[anchor]}.weight.scale"
+        is_fixed = self.workload.ops[anchor].attributes.get("weight_bytes") == FIXED_BYTES
+        return name if is_fixed and name in self.constant else None
+
+    @cached_property
+    def stored_weights(self) -> frozenset[str]:
+        """The anchor's stages of constant weights that are no plain floats."""
+        fixed = () if self.weight_scale is None else (self.weight_scale, self.weight_scale.removesuffix(".scale"))
+        return frozenset(fixed if self.narrow_weight is None else (self.narrow_weight,))
 
     @cached_property
     def running(self) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ from math import prod
 
 from compiler.te import Axis
 from schedule_space.candidate import Decisions
-from schedule_space.reduction_nest import ReductionNest
+from schedule_space.reduction_nest import Packing, ReductionNest
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +30,16 @@ class TilePlan:
     def chunked(self) -> int | None:
         """The axis whose outer loop has a serial part: the last of the fused ones."""
         return self.order[self.parallel - 1] if self.order else None
+
+    def packing(self, name: str) -> Packing:
+        """Of a packed operand: vector by vector, but of numbers in fixed point all of a tile's in a row, so that one stream is read.
+
+        A row of 25088 by 25088x4096: four vectors 7.5 instead of 7.8 ms, eight 7.5 instead of 9.1 (Zen 4, one thread, without prefetching).
+        """
+        blocks, order = self.nest.packable[name]
+        if self.nest.structure.weight_scale is None or name not in self.nest.structure.stored_weights:
+            return blocks, order
+        return ((blocks[0][0], self.tile[-1]),), order
 
     def unrolling(self) -> list[tuple[Axis, int]]:
         """How many iterations of each reduction axis stand in the unrolled body, innermost axes first served."""

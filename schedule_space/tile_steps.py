@@ -63,7 +63,7 @@ def tiled_steps(plan: TilePlan) -> Iterator[Step]:
         accumulator = f"{nest.anchor}.acc"
         yield CacheWrite(nest.anchor, accumulator)
     for name in plan.packed:
-        blocks, order = nest.packable[name]
+        blocks, order = plan.packing(name)
         yield CacheRead(name, accumulator, f"{name}.packed", blocks, order)
     loops = _output_loops(plan)
     yield from loops.steps()
@@ -82,6 +82,8 @@ def tiled_steps(plan: TilePlan) -> Iterator[Step]:
             yield Prefetch(f"{name}.packed" if name in plan.packed else name, plan.prefetch)
     if narrow:
         yield from _narrow_weight(plan, narrow)
+    if structure.weight_scale:
+        yield from _fixed_weight(plan, structure.weight_scale)
     yield from _root_stages(plan)
 
 
@@ -89,9 +91,19 @@ def _narrow_weight(plan: TilePlan, name: str) -> Iterator[Step]:
     nest = plan.nest
     shape, ahead = nest.structure.stages[name].shape, plan.prefetch if name in nest.streamed else 0
     if name in plan.packed:
-        yield from schedule_narrow(f"{name}.packed", packed_shape(shape, *nest.packable[name]), ahead, nest.target)
+        yield from schedule_narrow(f"{name}.packed", packed_shape(shape, *plan.packing(name)), ahead, nest.target)
     else:
         yield from schedule_narrow(name, shape, ahead, nest.target)
+
+
+def _fixed_weight(plan: TilePlan, scale: str) -> Iterator[Step]:
+    """Threads and vectors for what makes the whole numbers out of a large matrix when the model is compiled."""
+    stages, target = plan.nest.structure.stages, plan.nest.target
+    whole = scale.removesuffix(".scale")
+    yield Parallel(data_axes(stages[f"{whole}.largest"])[0].name)
+    yield from schedule_root_stage(stages[whole], target)
+    if whole in plan.packed:
+        yield from schedule_packing(f"{whole}.packed", stages[whole].shape, *plan.packing(whole), target)
 
 
 def _inline_around(plan: TilePlan) -> Iterator[Step]:
@@ -167,9 +179,8 @@ def _root_stages(plan: TilePlan) -> Iterator[Step]:
         yield from schedule_root_stage(structure.stages[name], nest.target)
     for name in plan.packed:
         if name not in structure.constant:
-            blocks, order = nest.packable[name]
             shape = structure.workload.arguments[structure.workload.argument_names.index(name)].type.shape
-            yield from schedule_packing(f"{name}.packed", shape, blocks, order, nest.target)
+            yield from schedule_packing(f"{name}.packed", shape, *plan.packing(name), nest.target)
     done = structure.upstream(nest.output) | {nest.output}
     for name in structure.running:
         if name not in done:

@@ -22,7 +22,7 @@ FAMILIES = {FusionKind.ELEMENTWISE: "elementwise", FusionKind.INJECTIVE: "copy",
 def variant(workload: Workload) -> str:
     """How the anchor is computed: `direct`, `winograd F(4x4)`, `depthwise`, `matmul`, `pool`, `elementwise`; else the operator's name.
 
-    `, 3 bytes` follows where that is how each weight is kept.
+    `, 3 bytes` or `, 2 bytes` follows where that is how each weight is kept.
     """
     anchor = workload.ops[workload.anchor]
     name = _algorithm(workload, anchor)

@@ -12,7 +12,8 @@ import numpy as np
 from compiler.runtime import align_up, allocate_bytes
 
 _BLOCK = 1 << 20
-# In any order, and from any of them on: small positive numbers as floats of two, four or eight bytes, and as the parts of narrow ones.
+# In any order, and from any of them on: small positive numbers as floats of two, four or eight bytes, as the parts of narrow ones, and in
+# fixed point.
 _BYTES = (0x3C, 0x3D)
 
 

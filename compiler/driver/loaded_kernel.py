@@ -15,10 +15,10 @@ from compiler.codegen.llvm import LoadedObjects, load_objects
 from compiler.driver.cold_memory import ColdMemory, ColdWeights
 from compiler.lower import Param, ParamRole
 from compiler.runtime import ThreadPool, align_up, allocate_bytes, native_runtime
-from compiler.tensor_type import TensorType
+from compiler.tensor_type import INT32, INT64, TensorType
 
 Array = NDArray[Any]
-WEIGHT_KINDS = "fu"  # floats, and the parts of narrow ones; signed integers may be indices
+INDEX_TYPES = (INT32, INT64)  # what may be indices; weights are floats, the parts of narrow ones, and numbers of fixed point
 KernelFunction = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p)
 
 
@@ -58,7 +58,7 @@ class LoadedKernel:
         """Bytes of the parameters that hold weights, by their positions; none where one, or what it is packed from, may be an index."""
         every = (*self.artifact.params, *self.artifact.pack_params)
         weights = [param for param in every if param.role is ParamRole.PACKED or _is_constant(param, constants)]
-        if any(np.dtype(param.buffer.dtype).kind not in WEIGHT_KINDS for param in weights):
+        if any(param.buffer.dtype in INDEX_TYPES for param in weights):
             return {}
         return {position: param_bytes(param) for position, param in enumerate(self.artifact.params) if param in weights}
 

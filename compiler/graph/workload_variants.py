@@ -1,9 +1,9 @@
 """The algorithms that a workload can be computed by, each a workload of its own with its own space. In: Workload. Out: Workloads.
 
-A convolution of blocked activations with stride 1 or 2 has Winograd forms F(my x mx, r x s) beside the direct one. Convolutions with large
-weights, and products of few rows with large matrices, have forms that keep these in three bytes each (`te/narrow_float.py`), for weights
-that come from memory at every call. Which is best depends on the shape and on the device, so they are tuned side by side, and the driver
-takes the fastest (`compiler/driver/choose_variant.py`).
+A convolution of blocked activations with stride 1 or 2 has Winograd forms F(my x mx, r x s) beside the direct one. Weights that come from
+memory at every call are kept in fewer bytes: large ones of convolutions in three each (`te/narrow_float.py`), large matrices that few rows
+are multiplied by in two (`te/fixed_point.py`), or in three where less error is allowed. Which form is best depends on the shape and on the
+device, so they are tuned side by side, and the driver takes the fastest (`compiler/driver/choose_variant.py`).
 """
 
 from collections.abc import Iterator, Sequence
@@ -14,7 +14,7 @@ from math import inf, prod
 from compiler.graph.workload_cost import weight_growth
 from compiler.ops import channel_block
 from compiler.target import Target
-from compiler.te import NARROW_BYTES
+from compiler.te import FIXED_BYTES, NARROW_BYTES
 from compiler.tensor_type import FLOAT32
 from compiler.workload import GroupOp, Workload
 
@@ -26,12 +26,13 @@ MIN_NARROW_BYTES = 1 << 20  # of weights that have narrow forms, in four bytes e
 MAX_NARROW = 3  # narrow forms of one convolution
 # The same with narrow weights, by the elements along the longer axis, for tiles of at most 4 x 6: those of 6 x 6 would err by 1.7e-4.
 ERROR_OF_NARROW = {1: 1e-5, 4: 2e-5, 6: 8e-5}
+ERROR_OF_FIXED = 4e-5  # of products by matrices in fixed point
 MAX_RATIO = 1.2  # predicted time over that of the direct form, above which a form is not worth trials
 
 BYTES_PER_CYCLE = 16.0  # of weights that come from memory, as far as prefetching does not hide it (Zen 5)
 TRANSFORM_CYCLES = 3.0  # per transformed vector: its loads, stores and additions
 PLAIN_CYCLES = 5.0  # the same where the data is plain and has to be rearranged first
-NARROW_ARITHMETIC = 1.05  # time of multiply-adds whose weights are put together from two vectors
+NARROW_ARITHMETIC = 1.05  # time of multiply-adds whose weights are put together from two vectors, or converted
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +59,7 @@ def workload_variants(workload: Workload, target: Target, max_rel_error: float =
     """
     convolution = _dense_convolution(workload)
     if convolution is None:
-        return (workload, *_narrow_product(workload, target, max_rel_error))
+        return (workload, *_small_product(workload, target, max_rel_error))
     limit = MAX_RATIO * predicted_cycles(workload, target)
     wide = [workload]
     if _has_winograd_forms(workload, convolution):
@@ -69,12 +70,13 @@ def workload_variants(workload: Workload, target: Target, max_rel_error: float =
     return (*wide, *narrow[:MAX_NARROW])
 
 
-def _narrow_product(workload: Workload, target: Target, max_rel_error: float) -> tuple[Workload, ...]:
-    """The form with narrow weights of a matrix product whose time goes into reading them."""
-    large = _product(workload) is not None and _stored_bytes(workload) >= MIN_NARROW_BYTES and ERROR_OF_NARROW[1] <= max_rel_error
-    if not large or "weight_bytes" in workload.ops[workload.anchor].attributes:
+def _small_product(workload: Workload, target: Target, max_rel_error: float) -> tuple[Workload, ...]:
+    """The form of a matrix product whose time goes into reading its matrix with the fewest bytes that the error allows."""
+    allowed = [number for number, error in ((FIXED_BYTES, ERROR_OF_FIXED), (NARROW_BYTES, ERROR_OF_NARROW[1])) if error <= max_rel_error]
+    large = _product(workload) is not None and _stored_bytes(workload) >= MIN_NARROW_BYTES
+    if not large or not allowed or "weight_bytes" in workload.ops[workload.anchor].attributes:
         return ()
-    form = _with_attributes(workload, weight_bytes=NARROW_BYTES)
+    form = _with_attributes(workload, weight_bytes=allowed[0])
     return (form,) if predicted_cycles(form, target) < predicted_cycles(workload, target) else ()
 
 
@@ -107,7 +109,7 @@ def predicted_cycles(workload: Workload, target: Target) -> float:
     weights = convolution.in_channels * convolution.out_channels
     if anchor.op == "conv2d":
         return _product_cycles(pixels, taps * weights, weight_bytes, target)
-    slower = NARROW_ARITHMETIC if weight_bytes == NARROW_BYTES else 1.0
+    slower = NARROW_ARITHMETIC if weight_bytes < FLOAT32.itemsize else 1.0
     my, mx = (int(size) for size in anchor.attributes["tile"])
     tiles = convolution.batch * -(-convolution.out_size[0] // my) * -(-convolution.out_size[1] // mx)
     products, phases = (my + convolution.taps[0] - 1) * (mx + convolution.taps[1] - 1), prod(convolution.strides)
@@ -120,7 +122,7 @@ def predicted_cycles(workload: Workload, target: Target) -> float:
 
 def _product_cycles(rows: int, weights: int, weight_bytes: int, target: Target) -> float:
     """Of `rows` times a matrix of `weights` numbers."""
-    slower = NARROW_ARITHMETIC if weight_bytes == NARROW_BYTES else 1.0
+    slower = NARROW_ARITHMETIC if weight_bytes < FLOAT32.itemsize else 1.0
     return slower * rows * weights / (2 * target.vector_lanes * target.cores) + weight_bytes * weights / BYTES_PER_CYCLE
 
 

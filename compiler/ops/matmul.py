@@ -2,18 +2,31 @@
 
 Attributes: transpose_a, transpose_b: whether the last two axes of that input are swapped before the product. Inputs of one axis are a row
 (left) or a column (right), whose axis the result lacks; they are never transposed.
-weight_bytes: 4, or 3 where the right input, a matrix of float32, is rounded to three bytes per number (`te/narrow_float.py`); 4 if it is
-missing. The inner stage `{name}.weight` holds the rounded matrix.
+weight_bytes: 4, or of a right input that is a matrix of float32 3, rounded to three bytes per number (`te/narrow_float.py`), or 2, as
+whole numbers with scales (`te/fixed_point.py`); 4 if it is missing. The inner stage `{name}.weight` holds the rounded matrix or the whole
+numbers, `{name}.weight.scale` the scales.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from compiler.ops.operator import Array, Attributes, FusionKind, Operator, register_operator
 from compiler.ops.precision import in_float64
 from compiler.ops.type_rules import require, require_count, require_kind, require_same_dtype
-from compiler.te import NARROW_BYTES, Expr, Tensor, compute, reduce_axis, round_to_narrow, sum_over
+from compiler.te import (
+    FIXED_BYTES,
+    NARROW_BYTES,
+    Expr,
+    Operand,
+    Tensor,
+    compute,
+    dequantized,
+    quantize,
+    reduce_axis,
+    round_to_narrow,
+    sum_over,
+)
 from compiler.tensor_type import FLOAT32, TensorType
 
 
@@ -38,28 +51,17 @@ def _infer(inputs: Sequence[TensorType], attributes: Attributes) -> tuple[Tensor
         batch = None
     require(batch is not None, "matmul", "the batch axes broadcast together", inputs)
     if "weight_bytes" in attributes and attributes["weight_bytes"] != FLOAT32.itemsize:
-        fits = _is_narrow(attributes) and inputs[1].dtype == FLOAT32 and len(inputs[1].shape) == 2
-        require(fits, "matmul", "weights take 4 bytes, or 3 where they are a matrix of float32", inputs)
+        fits = attributes["weight_bytes"] in (NARROW_BYTES, FIXED_BYTES) and inputs[1].dtype == FLOAT32 and len(inputs[1].shape) == 2
+        require(fits, "matmul", "weights take 4 bytes, or 3 or 2 where they are a matrix of float32", inputs)
     rows = () if len(inputs[0].shape) == 1 else (left[-2],)
     columns = () if len(inputs[1].shape) == 1 else (right[-1],)
     return (TensorType((*(batch or ()), *rows, *columns), inputs[0].dtype),)
 
 
-def _is_narrow(attributes: Attributes) -> bool:
-    return attributes.get("weight_bytes") == NARROW_BYTES
-
-
 def _compute(name: str, inputs: Sequence[Tensor], attributes: Attributes) -> tuple[Tensor, ...]:
     a, b = inputs
     out = _infer([a.type, b.type], attributes)[0].shape
-    if _is_narrow(attributes):
-        whole = b
-        b = compute(
-            whole.shape,
-            lambda *indices: round_to_narrow(whole[indices]),
-            f"{name}.weight",
-            ("n", "k") if attributes["transpose_b"] else ("k", "n"),
-        )
+    right = _right(f"{name}.weight", b, attributes)
     has_rows, has_columns = len(a.shape) > 1, len(b.shape) > 1
     batch_rank = len(out) - has_rows - has_columns
     k = reduce_axis(_matrices([a.type, b.type], attributes)[0][-1], "k")
@@ -68,19 +70,33 @@ def _compute(name: str, inputs: Sequence[Tensor], attributes: Attributes) -> tup
         own = tensor.shape[:-2]
         return tuple(0 if extent == 1 else index for extent, index in zip(own, batch[len(batch) - len(own) :], strict=True))
 
-    def element(tensor: Tensor, batch: tuple[Expr, ...], outer: Expr | None, transposed: bool) -> Expr:
-        """Of the left input, whose inner axis is the last; the right one is the same with `transposed` negated."""
+    def position(tensor: Tensor, batch: tuple[Expr, ...], outer: Expr | None, transposed: bool) -> tuple[Operand, ...]:
+        """In the left input, whose inner axis is the last; in the right one the same with `transposed` negated."""
         if outer is None:
-            return tensor[k]
-        return tensor[(*batch_of(tensor, batch), k, outer) if transposed else (*batch_of(tensor, batch), outer, k)]
+            return (k.var,)
+        return (*batch_of(tensor, batch), k.var, outer) if transposed else (*batch_of(tensor, batch), outer, k.var)
 
     def value(*indices: Expr) -> Expr:
         batch = indices[:batch_rank]
-        left = element(a, batch, indices[batch_rank] if has_rows else None, attributes["transpose_a"])
-        return sum_over(left * element(b, batch, indices[-1] if has_columns else None, not attributes["transpose_b"]), k)
+        left = a[position(a, batch, indices[batch_rank] if has_rows else None, attributes["transpose_a"])]
+        return sum_over(left * right(position(b, batch, indices[-1] if has_columns else None, not attributes["transpose_b"])), k)
 
     names = (*(f"b{axis}" for axis in range(batch_rank)), *("m",) * has_rows, *("n",) * has_columns)
     return (compute(out, value, name, names),)
+
+
+def _right(name: str, matrix: Tensor, attributes: Attributes) -> Callable[[Sequence[Operand]], Expr]:
+    """What the product reads at a position of the right input."""
+    reduced = 1 if attributes["transpose_b"] else 0
+    axes = ("n", "k") if reduced else ("k", "n")
+    weight_bytes = attributes.get("weight_bytes")
+    if weight_bytes == FIXED_BYTES:
+        whole, scale = quantize(matrix, reduced, name, axes)
+        return lambda indices: dequantized(whole, scale, reduced, indices)
+    kept = matrix
+    if weight_bytes == NARROW_BYTES:
+        kept = compute(matrix.shape, lambda *indices: round_to_narrow(matrix[indices]), name, axes)
+    return lambda indices: kept[tuple(indices)]
 
 
 def _reference(arrays: Sequence[Array], attributes: Attributes) -> Array:

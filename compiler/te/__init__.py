@@ -32,6 +32,7 @@ from compiler.te.expr import (
     power,
     select,
 )
+from compiler.te.fixed_point import FIXED, FIXED_BYTES, dequantized, quantize
 from compiler.te.narrow_float import HIGH, LOW, NARROW_BYTES, high_part, is_narrow, joined, low_part, round_to_narrow
 from compiler.te.tensor import (
     Compute,
@@ -61,6 +62,8 @@ from compiler.te.traverse import (
 __all__ = [
     "BINARY_OPS",
     "COMPARISONS",
+    "FIXED",
+    "FIXED_BYTES",
     "FUNCTIONS",
     "HIGH",
     "LOW",
@@ -88,6 +91,7 @@ __all__ = [
     "cast",
     "children",
     "compute",
+    "dequantized",
     "distinct_nodes",
     "equal",
     "high_part",
@@ -106,6 +110,7 @@ __all__ = [
     "power",
     "prod_over",
     "producers",
+    "quantize",
     "reduce_axis",
     "rewrite",
     "rewriter",

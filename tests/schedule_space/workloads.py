@@ -49,8 +49,17 @@ def winograd(direct: Workload, *tile: int) -> Workload:
 
 def narrow(base: Workload) -> Workload:
     """The workload of a convolution or a product with its weights in three bytes each."""
+    return _with_weight_bytes(base, 3)
+
+
+def fixed(base: Workload) -> Workload:
+    """The workload of a product with its weights in fixed point."""
+    return _with_weight_bytes(base, 2)
+
+
+def _with_weight_bytes(base: Workload, number: int) -> Workload:
     at = base.anchor
-    form = GroupOp(base.ops[at].op, base.ops[at].inputs, {**base.ops[at].attributes, "weight_bytes": 3})
+    form = GroupOp(base.ops[at].op, base.ops[at].inputs, {**base.ops[at].attributes, "weight_bytes": number})
     return Workload(base.arguments, (*base.ops[:at], form, *base.ops[at + 1 :]), at)
 
 
@@ -146,6 +155,11 @@ WORKLOADS: dict[str, Workload] = {
     "matmul_narrow_streamed": narrow(matmul((2, 56), (56, 160))),
     "matmul_narrow_vector": narrow(matmul((2, 3, 9), (9, 3))),
     "matmul_narrow_variable_weight": narrow(matmul((3, 9), (9, 21), constant=False)),
+    "matmul_fixed": fixed(matmul((7, 13), (13, 37))),
+    "matmul_fixed_blocks": fixed(matmul((2, 131), (43, 131), transpose_b=True)),
+    "matmul_fixed_streamed": fixed(matmul((1, 128), (128, 160))),
+    "matmul_fixed_vector": fixed(matmul((2, 3, 70), (70, 3))),
+    "matmul_fixed_variable_weight": fixed(matmul((3, 70), (70, 21), constant=False)),
     "matmul_batched": matmul((2, 3, 5, 7), (2, 1, 7, 6), constant=False),
     "matmul_transposed": matmul((5, 7), (9, 5), constant=False, transpose_a=True, transpose_b=True),
     "matmul_column": matmul((9, 11), (11, 1)),
@@ -186,7 +200,7 @@ WORKLOADS: dict[str, Workload] = {
 def rounding(workload: Workload) -> float:
     """How far a right answer may be off, of the largest output: more for transforms to many products, and for rounded weights."""
     anchor = workload.ops[workload.anchor]
-    narrowed = 5e-5 if "weight_bytes" in anchor.attributes else 0.0
+    narrowed = {2: 1e-4, 3: 5e-5}.get(anchor.attributes.get("weight_bytes", 4), 0.0)
     if anchor.op != "winograd_conv2d":
         return 2e-6 + narrowed
     kernel = workload.arguments[anchor.inputs[1][1]].type.shape[2:]

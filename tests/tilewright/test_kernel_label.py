@@ -3,7 +3,7 @@
 import pytest
 
 from compiler.workload import Workload
-from tests.schedule_space.workloads import narrow
+from tests.schedule_space.workloads import fixed, narrow
 from tests.tilewright.kernel_workloads import convolution, dense, unary
 from tilewright.kernel_label import layouts, short_form, variant
 
@@ -22,6 +22,7 @@ CHANGE = {"source": "NCHW", "destination": "NCHW16c", "channels": 32}
         (convolution((64, 64), 56, 3, groups=64), "depthwise"),
         (convolution((64, 64), 56, 3, groups=2), "grouped"),
         (dense(512, 1000), "matmul"),
+        (fixed(dense(512, 1000)), "matmul, 2 bytes"),
         (unary("max_pool", (1, 2, 8, 8, 16), **POOL), "pool"),
         (unary("global_average_pool", (1, 2, 8, 8, 16), layout="NCHW16c"), "pool"),
         (unary("layout_transform", (1, 32, 8, 8), **CHANGE), "layout change"),
@@ -39,6 +40,7 @@ def test_a_workload_as_text_names_its_form() -> None:
     assert str(convolution((64, 64), 56, 3, tile=(2, 4))).startswith("winograd_conv2d[2x4]")
     assert str(narrow(convolution((64, 64), 56, 3, tile=(2, 4)))).startswith("winograd_conv2d[2x4, 3 bytes]")
     assert str(narrow(convolution((64, 64), 56, 3))).startswith("conv2d[3 bytes]")
+    assert str(fixed(dense(64, 64))).startswith("matmul[2 bytes]")
 
 
 def test_layouts() -> None:

@@ -58,7 +58,7 @@ def threads_option(function: Decorated) -> Decorated:
 
 def max_rel_error_option(function: Decorated) -> Decorated:
     text = (
-        "Leave out algorithms (Winograd's, weights of three bytes) whose error exceeds this share of a kernel's largest output; "
+        "Leave out algorithms (Winograd's, weights of fewer bytes) whose error exceeds this share of a kernel's largest output; "
         "about 1e-6 leaves direct ones with whole weights only."
     )
     return click.option("--max-rel-error", type=click.FloatRange(min=0.0), default=inf, metavar="SHARE", help=text)(function)

@@ -194,7 +194,8 @@ class MemoryEmitter:
         kind = memory_type(access.storage.buffer.dtype)
         pointer, align = self._address(scope, access, offset)
         ahead = access.storage.buffer.prefetch
-        if ahead and access.stride == 1:
+        inside_line = align < access.align == BASE_ALIGN  # of which another vector of the body is the first
+        if ahead and access.stride == 1 and not inside_line:
             function = self._frame.module.declare("llvm.prefetch.p0", VOID, [POINTER, I32, I32, I32])
             scope.call(function, [scope.offset(pointer, ahead), *(constant(I32, each) for each in _PREFETCH_TO_READ_INTO_L1)])
         return self._from_memory(access.storage, self._load_lanes(scope, pointer, align, kind, access), scope)

@@ -194,3 +194,14 @@ def test_a_missing_symbol_is_an_error_not_a_crash() -> None:
     code = emit_object(module, Target.parse("host"))
     with pytest.raises(CodegenError, match="or a symbol that it needs"):
         load_objects([code], {}).address("k")
+
+
+@pytest.mark.parametrize(("lanes", "dtype", "wanted"), [(16, np.float32, 8), (8, np.float32, 4), (16, np.int16, 4), (16, np.uint8, 2)])
+def test_a_line_of_the_cache_is_asked_for_once(lanes: int, dtype: type, wanted: int) -> None:
+    """Of eight vectors in a row, which fill eight lines, four or two."""
+    source = Buffer("a", (64 * lanes,), np.dtype(dtype), prefetch=1024)
+    at = Var("o") * (8 * lanes) + Var("u") * lanes + INDEX
+    copy = For("i", lanes, Store(Buffer("b", source.shape, source.dtype), (at,), Load(source, (at,))), LoopKind.VECTORIZED)
+    func = LoopFunc("f", (source, Buffer("b", source.shape, source.dtype)), For("o", 8, For("u", 8, copy, LoopKind.UNROLLED)))
+    text = str(generate_module(func, Target.parse("x86-64-v4"), "k"))
+    assert text.count('call void @"llvm.prefetch.p0"') == wanted

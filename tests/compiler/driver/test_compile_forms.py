@@ -11,7 +11,7 @@ import pytest
 
 from compiler.driver import LoadedKernel, NoSchedules, ScheduleChoice, compile_kernel, compile_model
 from compiler.graph import Graph, GraphBuilder, evaluate, extract_groups, optimize_graph, workload_variants
-from compiler.graph.workload_variants import ERROR_OF_NARROW, ERROR_OF_PRODUCTS
+from compiler.graph.workload_variants import ERROR_OF_FIXED, ERROR_OF_NARROW, ERROR_OF_PRODUCTS
 from compiler.ops import Array
 from compiler.runtime import Executable, ThreadPool, native_runtime
 from compiler.schedule import Schedule, Split
@@ -20,7 +20,7 @@ from compiler.tensor_type import TensorType
 from compiler.workload import Workload
 from schedule_space import default_schedule
 from tests.conformance.native_check import reference
-from tests.schedule_space.workloads import conv, matmul, narrow, winograd
+from tests.schedule_space.workloads import conv, fixed, matmul, narrow, winograd
 
 HOST = Target.parse("host")
 AVX2 = Target.parse("x86-64-v3")
@@ -184,6 +184,11 @@ def test_narrow_forms_err_no_more_than_is_said_of_them(tile: tuple[int, int] | N
 @pytest.mark.parametrize("inner", [64, 4096])
 def test_narrow_products_err_no_more_than_is_said_of_them(inner: int) -> None:
     assert 1e-6 < error_of(narrow(matmul((2, inner), (inner, 256)))) <= ERROR_OF_NARROW[1]
+
+
+@pytest.mark.parametrize("inner", [64, 1000, 4096])
+def test_products_in_fixed_point_err_no_more_than_is_said_of_them(inner: int) -> None:
+    assert 1e-5 < error_of(fixed(matmul((2, inner), (inner, 256)))) <= ERROR_OF_FIXED
 
 
 @pytest.mark.parametrize("tile", [(4, 4), (6, 6)], ids=str)

@@ -14,7 +14,7 @@ from compiler.tensor_type import INT64, TensorType
 from compiler.workload import Argument, Workload
 from schedule_space import default_schedule
 from tests.conformance.native_check import reference
-from tests.schedule_space.workloads import argument, conv, matmul, rounding, single, winograd
+from tests.schedule_space.workloads import argument, conv, fixed, matmul, rounding, single, winograd
 
 HOST = Target.parse("host")
 PRODUCT = matmul((3, 32), (32, 16))
@@ -50,8 +50,13 @@ def check_answer(bound: BoundKernel, workload: Workload) -> None:
 
 CASES = pytest.mark.parametrize(
     ("workload", "schedule"),
-    [(PRODUCT, Schedule()), (PRODUCT, PACKED), (TRANSFORMED, default_schedule(TRANSFORMED, HOST, 2))],
-    ids=["as they are", "packed", "transformed"],
+    [
+        (PRODUCT, Schedule()),
+        (PRODUCT, PACKED),
+        (TRANSFORMED, default_schedule(TRANSFORMED, HOST, 2)),
+        (fixed(PRODUCT), default_schedule(fixed(PRODUCT), HOST, 2)),
+    ],
+    ids=["as they are", "packed", "transformed", "in fixed point"],
 )
 
 
@@ -109,6 +114,7 @@ def test_cold_bytes_are_small_positive_numbers_in_every_type() -> None:
     high, low = memory[: 1 << 15].view(np.uint16).astype(np.uint32), memory[1 << 15 : 3 << 14].astype(np.uint32)
     narrow = (high << 16 | low << 8).view(np.float32)
     assert 0.01 < narrow.min() <= narrow.max() < 0.1
+    assert memory.view(np.int16).min() > 0
 
 
 @pytest.mark.parametrize(

@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 
 from compiler.graph import performed_flops, predicted_cycles, weight_growth, workload_flops, workload_variants
-from compiler.graph.workload_variants import ERROR_OF_NARROW, ERROR_OF_PRODUCTS, MAX_NARROW, MAX_RATIO, MAX_WINOGRAD
+from compiler.graph.workload_variants import ERROR_OF_FIXED, ERROR_OF_NARROW, ERROR_OF_PRODUCTS, MAX_NARROW, MAX_RATIO, MAX_WINOGRAD
 from compiler.target import Target
 from compiler.workload import Workload
-from tests.schedule_space.workloads import after_relu, conv, matmul, narrow, winograd, with_silu
+from tests.schedule_space.workloads import after_relu, conv, fixed, matmul, narrow, winograd, with_silu
 
 AVX512 = Target.parse("llvm -mcpu=skylake-avx512 -mtriple=x86_64-linux-gnu -num-cores=1")
 BLOCKED = {"layout": "NCHW16c", "out_layout": "NCHW16c"}
@@ -182,13 +182,15 @@ def test_large_weights_have_forms_of_three_bytes(name: str) -> None:
     [matmul((1, 1024), (1024, 1024)), matmul((1, 4096), (1000, 4096), transpose_b=True), matmul((2, 3, 512), (512, 512))],
     ids=str,
 )
-def test_products_of_few_rows_with_large_matrices_have_one_of_three_bytes(product: Workload) -> None:
-    whole, form = workload_variants(product, AVX512)
-    assert (whole, form) == (product, narrow(product))
-    assert weight_growth(form) == 0.75
-    assert performed_flops(form) == workload_flops(form) == workload_flops(product)
-    assert predicted_cycles(form, AVX512) < predicted_cycles(product, AVX512)
+def test_products_of_few_rows_with_large_matrices_have_one_of_the_fewest_bytes_allowed(product: Workload) -> None:
+    assert workload_variants(product, AVX512) == workload_variants(product, AVX512, ERROR_OF_FIXED) == (product, fixed(product))
+    assert workload_variants(product, AVX512, 0.9 * ERROR_OF_FIXED) == (product, narrow(product))
     assert workload_variants(product, AVX512, 0.9 * ERROR_OF_NARROW[1]) == (product,)
+    cycles = [predicted_cycles(form, AVX512) for form in (fixed(product), narrow(product), product)]
+    assert cycles[0] < cycles[1] < cycles[2]
+    for form, growth in ((fixed(product), 0.5), (narrow(product), 0.75)):
+        assert weight_growth(form) == growth
+        assert performed_flops(form) == workload_flops(form) == workload_flops(product)
 
 
 def test_limits_on_the_error_of_narrow_weights() -> None:
@@ -213,6 +215,7 @@ def test_limits_on_the_error_of_narrow_weights() -> None:
         matmul((1, 1024), (3, 1024, 1024)),
         matmul((512, 1024), (1024, 1024)),
         narrow(matmul((1, 1024), (1024, 1024))),
+        fixed(matmul((1, 1024), (1024, 1024))),
     ],
     ids=str,
 )
